@@ -82,7 +82,8 @@ class Arrivals:
         note = self._note(exposure)
         try:
             with unwatched():
-                if note.with_suffix(".key").read_text(encoding="utf-8") != key:
+                # Bytes, as of one that is damaged.
+                if note.with_suffix(".key").read_bytes() != key.encode():
                     return None
             status = load_status(note)
             # As the rule checks too: a file that changed after its note is fetched again.

@@ -199,7 +199,7 @@ class _Batch(ABC):
         notes = self._notes(self._arguments)
         try:
             with unwatched():
-                same = Path(key_of(notes[0])).read_text() == self._key(self._arguments)
+                same = _is_keyed(notes[0], self._key(self._arguments))
             if same:
                 for note, output in zip(notes, self._outputs(self._arguments), strict=True):
                     name_durably(note, output)
@@ -251,7 +251,7 @@ class _Batch(ABC):
             return False
         try:
             with unwatched():
-                return Path(key_of(self._notes(of_it)[0])).read_text() != key
+                return not _is_keyed(self._notes(of_it)[0], key)
         except OSError:
             return True
 
@@ -298,6 +298,11 @@ class _Batch(ABC):
             with unwatched():
                 lines.append(f"{_digest(path)}  {path}\n")
         return f"{hashlib.sha256(''.join(lines).encode()).hexdigest()}  -\n"
+
+
+def _is_keyed(note: str, key: str) -> bool:
+    """Tell whether the key beside a note is this one; one that is damaged is another."""
+    return Path(key_of(note)).read_bytes() == key.encode()
 
 
 def _digest(path: Path) -> str:

@@ -151,6 +151,20 @@ def test_a_refused_exposure_is_brought_again_when_it_is_asked_for_again(campaign
     assert fetch(campaign, raw, MEMBERS[2])["accepted"]
 
 
+@pytest.mark.parametrize("content", [bytes(16), b"\xff\xfe" * 8, b""])
+@pytest.mark.parametrize("what", ["key", "json"])
+def test_a_damaged_note_is_none(campaign, server, raw, what, content):
+    fetch(campaign, raw, MEMBERS[3])
+    for note in (raw / "visit" / ".arrived").glob(f"*.{what}"):
+        note.write_bytes(content)
+    files = {path: path.stat().st_ino for path in (raw / "visit").glob("*.fits")}
+    assert len(files) == len(MEMBERS)
+    assert fetch(campaign, raw, MEMBERS[3])["accepted"]
+    # With the sum that a whole note states nothing is fetched again.
+    kept = {path for path, number in files.items() if path.stat().st_ino == number}
+    assert kept == ({*files} if what == "key" else set())
+
+
 def test_big_files_are_left_to_their_own_call(campaign, server, raw, monkeypatch):
     monkeypatch.setattr(fetching, "SMALL_BYTES", 100)
     fetch(campaign, raw, MEMBERS[0])

@@ -110,6 +110,20 @@ def test_a_batch_has_as_many_as_it_may(item, size, starts):
     assert sum(started) == starts
 
 
+@pytest.mark.parametrize("content", [bytes(16), b"\xff\xfe" * 8, b""])
+def test_a_key_that_a_power_cut_damaged_is_that_of_nothing(item, content):
+    """The program beside the others makes it itself, and so does the command of its rule."""
+    job = Job(9)
+    job.run(NAMES[0])
+    made()
+    keys = sorted(Path("results").rglob("*.key"))
+    assert len(keys) == 8
+    for key in keys:
+        key.write_bytes(content)
+    assert [job.run(name) for name in NAMES[1:]] == [str(n**2) for n in range(1, 9)]
+    assert sorted(made()) == NAMES[1:]
+
+
 def test_outputs_of_a_batch_are_recorded_as_they_are(item, caplog):
     records.begin("results/c", "snakemake", [(".*", False)])
     forget()
