@@ -37,7 +37,8 @@ def require_own_folder(folder: StrPath, snakefile: StrPath) -> None:
     """
     notes = Path(folder, ".snakemake").absolute()
     place = notes if notes.exists() else notes.parent
-    if not os.access(place, os.W_OK | os.X_OK):
+    effective = os.access in os.supports_effective_ids
+    if not os.access(place, os.W_OK | os.X_OK, effective_ids=effective):
         raise DarkroomError(
             f"{place} may not be written to, and Snakemake keeps its notes there; run in a folder "
             f"of your own, with: --snakefile {shlex.quote(str(snakefile))}"
