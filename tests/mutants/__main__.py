@@ -32,7 +32,10 @@ MODULES = {
     ],
     "transport/download": ["tests/unit/archive/test_download.py"],
     "transport/token": ["tests/unit/archive/test_transfer.py"],
-    "transport/transfer": ["tests/unit/archive/test_transfer.py"],
+    "transport/transfer": [
+        "tests/unit/archive/test_retries.py",
+        "tests/unit/archive/test_transfer.py",
+    ],
     "crds/description": [
         "tests/unit/crds/test_hostile.py",
         "tests/unit/crds/test_server.py",

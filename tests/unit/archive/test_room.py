@@ -86,9 +86,10 @@ def test_a_file_without_room_is_not_begun_and_not_refused(folder, tmp_path, monk
         local.deliver(row, target, {"folder": str(folder)}, ITEM)
     assert (caught.value.errno, asked) == (errno.ENOSPC, [target.parent])
     assert not target.exists()
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=row.size))
-    local.deliver(row, target, {"folder": str(folder)}, ITEM)
-    assert target.read_bytes() == (folder / row.file).read_bytes()
+    for free in (row.size, row.size + 1):
+        monkeypatch.setattr(shutil, "disk_usage", lambda _, free=free: SimpleNamespace(free=free))
+        local.deliver(row, target, {"folder": str(folder)}, ITEM)
+        assert target.read_bytes() == (folder / row.file).read_bytes()
 
 
 @pytest.mark.parametrize(
