@@ -35,7 +35,9 @@ def keep_durably(persistence_class: Any) -> None:
     def write_durably(self: Any, subject: str, value: Any, key: str, *more: Any) -> None:
         write(self, subject, value, key, *more)
         note = Path(self._record_path(subject, key))
-        flush(note)
+        # That there is a mark is all that it says.
+        if subject != self._incomplete_path:
+            flush(note)
         flush(note.parent)
 
     def incomplete(self: Any, keys: Iterable[str]) -> set[str]:
