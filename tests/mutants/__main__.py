@@ -37,6 +37,7 @@ MODULES = {
         "tests/unit/archive/test_transfer.py",
     ],
     "crds/description": [
+        "tests/unit/crds/test_description.py",
         "tests/unit/crds/test_hostile.py",
         "tests/unit/crds/test_server.py",
     ],
