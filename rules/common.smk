@@ -19,7 +19,8 @@ from darkroom import pipelines
 from darkroom.workflow.failures import failure_summary
 from darkroom.workflow.gone import remake_incomplete
 from darkroom.workflow.handlers import begin_records, check_earlier_jobs, print_success
-from darkroom.workflow.hold import hold_folder, hold_results
+from darkroom.workflow.hold import hold_folder, hold_results, require_own_folder
+from darkroom.workflow.notes import keep_durably
 from darkroom.workflow.plan import OrExit, Plan, input_options, named_options, or_exit
 from darkroom.workflow.programs import Programs
 from darkroom.workflow.results import results_folder
@@ -29,11 +30,14 @@ from darkroom.workflow.speed import (
     remember_checksums,
     remember_signatures,
 )
+from darkroom.workflow.stopping import let_sigterm_end_the_run
 
 collect_rarely()
+keep_durably(snakemake.persistence.file.FilePersistence)
 remember_checksums(snakemake.io._IOFile)
 evaluate_once(snakemake.scheduling.job_scheduler.JobScheduler)
 
+or_exit(require_own_folder, ".", workflow.main_snakefile)
 STARTED = time.monotonic()
 CAMPAIGN = or_exit(open_campaign, config["campaign"], workflow.basedir, config.get("folder"))
 ALL_RESULTS = or_exit(results_folder, config["results"])
@@ -84,6 +88,7 @@ def planned_products():
 
 
 onstart:
+    let_sigterm_end_the_run()
     or_exit(hold_folder, ".", workflow.dag_settings.targets)
     or_exit(check_earlier_jobs, workflow)
     begin_records(workflow, RESULTS, NEXT)

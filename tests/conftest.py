@@ -40,5 +40,5 @@ def reference_data():
 def forget_reads():
     """Let no test be stopped by a damaged file that an earlier one read in the same process."""
     yield
-    if watching := sys.modules.get("darkroom.integrity.watch"):
-        watching.forget()
+    if seen := sys.modules.get("darkroom.integrity.seen"):
+        seen.forget()

@@ -6,6 +6,7 @@ import os
 import traceback
 
 from darkroom.integrity import digests, watch
+from darkroom.integrity.seen import forget
 
 
 def in_a_process(test):
@@ -34,7 +35,7 @@ def in_a_process(test):
 def _fault(test, arguments, keywords):
     """Run a test; return what it raised, or that it passed."""
     try:
-        watch.forget()
+        forget()
         digests._known.clear()
         watch.watch()
         test(*arguments, **keywords)

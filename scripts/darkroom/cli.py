@@ -12,7 +12,8 @@ import traceback
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from darkroom.errors import DarkroomError
-from darkroom.integrity.watch import expect, settle, watch
+from darkroom.integrity.seen import expect
+from darkroom.integrity.watch import settle, watch
 from darkroom.plain import plain_text
 from darkroom.secrets import TOKEN_VARIABLE
 

@@ -1,8 +1,8 @@
 """What is to happen when a file gets its name: asked by `darkroom.atomic`, filled in by others.
 
 A program of the workflow compares what it read with what is recorded of it before any of its
-products gets a name, and records the product afterwards (`darkroom.integrity.watch`). A script that
-uses the library alone does neither.
+products gets a name, and records the product afterwards (`darkroom.integrity.watch` and
+`darkroom.integrity.recording`). A script that uses the library alone does neither.
 """
 
 from __future__ import annotations

@@ -16,7 +16,9 @@ from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from darkroom.integrity import records, seals, watch
+from darkroom.integrity import records, seals
+from darkroom.integrity.recording import record
+from darkroom.integrity.seen import forget
 from durability.disk import (
     DATA,
     WAITING,
@@ -163,16 +165,16 @@ class Sweep:
 
     def _record_files(self):
         """Record what is there, as the programs that made it would have."""
-        watch.forget()
+        forget()
         if not self.case.results:
             return
         results = self.folder / self.case.results
         results.mkdir(parents=True, exist_ok=True)
         records.begin(results, "snakemake", [(".*", False)])
-        watch.forget()
+        forget()
         for path in sorted(results.rglob("*")):
             if path.is_file() and records.FOLDER not in path.parts:
-                watch.record(path)
+                record(path)
 
     def _warm(self):
         """Run once in this process, so that modules and compiled loops are loaded before forks."""

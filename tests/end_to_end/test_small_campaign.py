@@ -1,11 +1,14 @@
 """A whole campaign: complete, repeatable, the same bytes everywhere, safe to kill."""
 
+import base64
+import contextlib
 import os
 import re
 import shutil
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 from astropy.io import fits
@@ -154,6 +157,18 @@ def test_swapping_two_numbers_reruns_their_rules(copy):
     assert copy.jobs("--config", CHOICE)["master_bias"] == 1
 
 
+def test_a_product_whose_note_a_power_cut_damaged_is_made_again(copy):
+    """Else a change of settings would leave it as it is, and nothing would tell."""
+    product = "results/small/camera/master_bias.fits"
+    name = base64.urlsafe_b64encode(product.encode()).decode()
+    note = copy.folder / ".snakemake" / "metadata" / name
+    note.write_bytes(bytes(note.stat().st_size))
+    assert copy.jobs("--config", CHOICE)["master_bias"] == 1
+    item = {"instrument": "ccd", "simulate": SMALL, "ccd": {"nsigma": 6}}
+    copy.campaign(items={"camera": item})
+    assert copy.jobs("--config", CHOICE)["master_bias"] == 1
+
+
 def test_a_lost_product_is_remade(copy):
     (copy.folder / "results/small/camera/master_bias.fits").unlink()
     assert copy.jobs("--config", CHOICE)["master_bias"] == 1
@@ -178,6 +193,67 @@ def test_killing_at_any_moment_loses_nothing(finished, checkout):
     here, there = contents(checkout.folder), contents(finished.folder)
     assert [name for name in there if here.get(name) != there[name]] == []
     assert not list((checkout.folder / "results").rglob("*.part*"))
+
+
+def at_work(folder):
+    """Return the command lines of the processes that work in a folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (process / "cwd").readlink().is_relative_to(folder):
+                found.append((process / "cmdline").read_text())
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="needs the processes of Linux")
+def test_a_run_that_is_ended_from_outside_leaves_no_process_and_loses_nothing(finished, checkout):
+    """To a run alone, as by `kill`, or to all that runs, as by a terminal that is closed."""
+    checkout.campaign()
+    shutil.copy(finished.folder / "small.lock.tsv", checkout.folder)
+    log, said = checkout.folder / "run.txt", ""
+    for number, kill in (
+        (signal.SIGTERM, os.kill),
+        (signal.SIGINT, os.kill),
+        (signal.SIGTERM, os.kill),
+        (signal.SIGINT, os.killpg),
+        (signal.SIGHUP, os.killpg),
+        (signal.SIGTERM, os.killpg),
+        (signal.SIGTERM, os.kill),
+    ):
+        with log.open("w") as stream:
+            process = subprocess.Popen(
+                checkout.command("--config", CHOICE),
+                cwd=checkout.folder,
+                env=checkout.environment(),
+                stdout=stream,
+                stderr=stream,
+                start_new_session=True,
+            )
+        # At its first step, and the next one later in it.
+        for _ in range(600):
+            if "Finished jobid" in log.read_text() or process.poll() is not None:
+                break
+            time.sleep(0.05)
+        time.sleep(0.13 * len(said.split("\f")))
+        kill(process.pid, number)
+        try:
+            assert process.wait(120) in (0, 1, -number)
+        finally:
+            process.kill()
+        said += log.read_text() + "\f"
+        for _ in range(100):
+            if not at_work(checkout.folder):
+                break
+            time.sleep(0.05)
+        assert at_work(checkout.folder) == []
+    assert "Will exit after finishing currently running jobs" in said
+    assert "The run was ended from outside; what is made stays. Continue with:" in said
+    assert "Traceback" not in said
+    checkout.snakemake("--config", CHOICE)
+    here, there = contents(checkout.folder), contents(finished.folder)
+    assert [name for name in there if here.get(name) != there[name]] == []
+    assert not list((checkout.folder / "results").rglob("*.part*"))
+    assert checkout.jobs("--config", CHOICE) == {}
 
 
 def test_a_second_run_at_once_is_refused_in_one_sentence(checkout):

@@ -31,15 +31,38 @@ MODULES = {
         "tests/unit/campaign/test_pins_format.py",
     ],
     "transport/download": ["tests/unit/archive/test_download.py"],
+    "transport/token": ["tests/unit/archive/test_transfer.py"],
+    "transport/transfer": [
+        "tests/unit/archive/test_retries.py",
+        "tests/unit/archive/test_transfer.py",
+    ],
+    "crds/description": [
+        "tests/unit/crds/test_description.py",
+        "tests/unit/crds/test_hostile.py",
+        "tests/unit/crds/test_server.py",
+    ],
     "crds/cache": ["tests/unit/crds/test_cache_files.py"],
     "integrity/inputs": ["tests/unit/integrity/test_inputs.py"],
     "integrity/records": ["tests/unit/integrity/test_records.py"],
     "integrity/seals": ["tests/unit/integrity/test_seals.py"],
-    "integrity/watch": ["tests/unit/integrity/test_watching.py"],
+    "integrity/seen": [
+        "tests/unit/integrity/test_recording.py",
+        "tests/unit/integrity/test_watching.py",
+    ],
+    "integrity/recording": ["tests/unit/integrity/test_recording.py"],
+    "integrity/watch": [
+        "tests/unit/integrity/test_recording.py",
+        "tests/unit/integrity/test_summing.py",
+        "tests/unit/integrity/test_watching.py",
+    ],
     "archive/receive": [
         "tests/unit/archive/test_copies.py",
         "tests/unit/archive/test_receiving.py",
     ],
+    "archive/cloud": ["tests/unit/archive/test_cloud.py"],
+    "archive/entering": ["tests/unit/archive/test_entering.py"],
+    "archive/mast_files": ["tests/unit/archive/test_mast_files.py"],
+    "archive/room": ["tests/unit/archive/test_room.py"],
     "archive/fetching": ["tests/unit/archive/test_fetching.py"],
 }
 #: The lowest share of mutants that a test notices, %.

@@ -13,7 +13,8 @@ from darkroom.atomic import append_text, remove_durably, write_text
 from darkroom.campaign.status import load_status, write_status
 from darkroom.errors import InputError
 from darkroom.integrity.digests import read_sha256
-from darkroom.integrity.watch import is_unrecorded, keep_record, remove, unwatched
+from darkroom.integrity.recording import is_unrecorded, keep_record, remove
+from darkroom.integrity.seen import unwatched
 from darkroom.provenance import settings_digest
 
 if TYPE_CHECKING:
@@ -82,7 +83,8 @@ class Arrivals:
         note = self._note(exposure)
         try:
             with unwatched():
-                if note.with_suffix(".key").read_text(encoding="utf-8") != key:
+                # Bytes, as of one that is damaged.
+                if note.with_suffix(".key").read_bytes() != key.encode():
                     return None
             status = load_status(note)
             file = self.folder / exposure.item / exposure.file

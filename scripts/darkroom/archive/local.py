@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from astropy.io import fits
 
+from darkroom.archive.room import check_holes, check_room
 from darkroom.campaign.lock import Exposure
 from darkroom.campaign.names import clean_name
 from darkroom.errors import DarkroomError, InputError
@@ -225,6 +226,8 @@ def _takes_single_images(instrument: str) -> bool:
 def _cube_planes(path: Path) -> list[int]:
     """Return the numbers of the different images in the cube of a file; none without a cube."""
     try:
+        # A hole of terabytes would be read for hours.
+        check_holes(path)
         if plane_count(image_headers(path)[1]) > 1:
             return different_planes(path)
     except (InputError, fits.VerifyError, OSError):
@@ -305,7 +308,9 @@ def deliver(
     Raises
     ------
     InputError
-        When the file is no longer in the folder, or has another size than in the lock.
+        When the file is no longer in the folder, has another size than in the lock, or is a hole.
+    OSError
+        When the file has more bytes than are free.
     """
     name, _, plane = exposure.uri.removeprefix("local:").partition("#")
     folder = source_folder(archive)
@@ -318,9 +323,11 @@ def deliver(
     if exposure.size is not None and found != exposure.size:
         # Not copied: a file that has grown without bounds would fill the disk.
         raise InputError(source, f"has {found} bytes, {exposure.size} are expected")
+    check_holes(source)
     if plane:
         write_plane(source, int(plane), destination)
     else:
+        check_room(source, destination.parent)
         shutil.copyfile(source, destination)
 
 

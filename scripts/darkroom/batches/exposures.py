@@ -25,7 +25,9 @@ from darkroom.batches.step import Step
 from darkroom.campaign.status import load_status
 from darkroom.errors import DarkroomError, InputError
 from darkroom.integrity.digests import read_sha256
-from darkroom.integrity.watch import forget, settle, unrecorded, unwatched
+from darkroom.integrity.recording import unrecorded
+from darkroom.integrity.seen import forget, unwatched
+from darkroom.integrity.watch import settle
 
 # A step has as much time as it needs: Snakemake, or the cluster, sets the limit of a job.
 _NO_LIMIT_S = 1e6

@@ -29,7 +29,9 @@ from darkroom.atomic import (
 from darkroom.batches.notes import key_of, note_of
 from darkroom.batches.step import Step, add_key_options
 from darkroom.errors import DarkroomError
-from darkroom.integrity.watch import forget, record_ahead, settle, unrecorded, unwatched
+from darkroom.integrity.recording import record_ahead, unrecorded
+from darkroom.integrity.seen import forget, unwatched
+from darkroom.integrity.watch import settle
 
 if TYPE_CHECKING:
     from darkroom.archive.slots import Claims
@@ -132,7 +134,7 @@ class _Products:
         notes = self._notes(self._arguments)
         try:
             with unwatched():
-                same = Path(key_of(notes[0])).read_text() == self._key(self._arguments)
+                same = _is_keyed(notes[0], self._key(self._arguments))
             if same:
                 for note, output in zip(notes, self._outputs(self._arguments), strict=True):
                     name_durably(note, output)
@@ -181,7 +183,7 @@ class _Products:
             return False
         try:
             with unwatched():
-                return Path(key_of(self._notes(of_it)[0])).read_text() != key
+                return not _is_keyed(self._notes(of_it)[0], key)
         except OSError:
             return True
 
@@ -228,6 +230,11 @@ class _Products:
             with unwatched():
                 lines.append(f"{_digest(path)}  {path}\n")
         return f"{hashlib.sha256(''.join(lines).encode()).hexdigest()}  -\n"
+
+
+def _is_keyed(note: str, key: str) -> bool:
+    """Tell whether the key beside a note is this one; one that is damaged is another."""
+    return Path(key_of(note)).read_bytes() == key.encode()
 
 
 def _digest(path: Path) -> str:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from darkroom.atomic import write_text
 from darkroom.campaign.names import name_fault
 from darkroom.errors import InputError
+from darkroom.integrity.recording import unrecorded
 from darkroom.integrity.records import root_of
 from darkroom.integrity.seals import is_sealed_text, seal_fault, sealed, sealed_text, text_fault
-from darkroom.integrity.watch import expect, unrecorded
+from darkroom.integrity.seen import expect
 from darkroom.reading import bounded_text
 
 if TYPE_CHECKING:

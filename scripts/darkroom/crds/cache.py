@@ -106,10 +106,13 @@ class Cache:
     def layout(self) -> str:
         """Return ``flat`` or ``instrument``, as CRDS's own client determines it."""
         try:
-            return self.layout_file.read_text(encoding="ascii").strip()
+            noted = self.layout_file.read_bytes().strip().decode(errors="replace")
         except OSError:
-            folder = self.path / "references" / self.observatory
-            return "flat" if len([*folder.glob("*")]) > _FLAT_FROM else "instrument"
+            noted = ""
+        if noted in ("flat", "instrument"):
+            return noted
+        folder = self.path / "references" / self.observatory
+        return "flat" if len([*folder.glob("*")]) > _FLAT_FROM else "instrument"
 
     @property
     def layout_file(self) -> Path:

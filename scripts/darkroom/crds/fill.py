@@ -17,7 +17,7 @@ from darkroom.crds.cache import written_in_shared_folder
 from darkroom.crds.lock import filling
 from darkroom.crds.server import RETRIES
 from darkroom.errors import DarkroomError, InputError
-from darkroom.integrity.watch import keep_record
+from darkroom.integrity.recording import keep_record
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable

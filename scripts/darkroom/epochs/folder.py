@@ -17,7 +17,7 @@ from darkroom.epochs.names import is_of
 from darkroom.epochs.settings import WITHDRAWN
 from darkroom.epochs.state_file import load
 from darkroom.errors import InputError
-from darkroom.integrity.watch import keep_record
+from darkroom.integrity.recording import keep_record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -17,6 +17,11 @@ _BLOCK = re.compile(r"^Error in rule (\w+):\n((?:    .*\n)*)", re.MULTILINE)
 # Jobs that were submitted to Slurm together; those that failed themselves have their own block.
 _GROUP = re.compile(r"^    message: Error in group (\w+)\n((?:    .*\n)*)", re.MULTILINE)
 _MEMBER = re.compile(r"^        rule (\w+):\n((?:            .*\n)*)", re.MULTILINE)
+# What Snakemake says when it ends on SIGINT or SIGTERM.
+_ENDED = re.compile(
+    "^(Terminating processes on user request|Will exit after finishing currently running jobs)",
+    re.MULTILINE,
+)
 # A run that only showed the status, drafted a campaign, or queried the archive.
 _NO_PRODUCTS = re.compile(r"^(status|lock|draft) +1\n(all +1\n)?total +1$", re.MULTILINE)
 
@@ -35,9 +40,11 @@ def failure_summary(run_log: str, command: str) -> str:
     -------
     str
         One paragraph per job: rule and product, the end of its log (the cause), the path of
-        the log; then the command. Empty when no job failed.
+        the log; then the command. Empty when no job failed, unless the run was ended from outside.
     """
     jobs = failed_jobs(run_log)
+    if not jobs and _ENDED.search(run_log):
+        return f"The run was ended from outside; what is made stays. Continue with:\n  {command}"
     if not jobs:
         return ""
     lines = [f"{len(jobs)} job{'s' if len(jobs) > 1 else ''} failed:"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shlex
 import sys
 import time
 from collections.abc import Collection
@@ -17,6 +18,31 @@ from darkroom.integrity.records import FOLDER
 _CLOCKS_DIFFER_S = 60
 
 _holds: list[int] = []
+
+
+def require_own_folder(folder: StrPath, snakefile: StrPath) -> None:
+    """Refuse a working folder in which Snakemake cannot keep its notes.
+
+    Parameters
+    ----------
+    folder : path-like
+        The working folder.
+    snakefile : path-like
+        The Snakefile, which the user may well share with others.
+
+    Raises
+    ------
+    DarkroomError
+        When this user may not write there.
+    """
+    notes = Path(folder, ".snakemake").absolute()
+    place = notes if notes.exists() else notes.parent
+    effective = os.access in os.supports_effective_ids
+    if not os.access(place, os.W_OK | os.X_OK, effective_ids=effective):
+        raise DarkroomError(
+            f"{place} may not be written to, and Snakemake keeps its notes there; run in a folder "
+            f"of your own, with: --snakefile {shlex.quote(str(snakefile))}"
+        )
 
 
 def hold_folder(folder: StrPath, targets: Collection[str]) -> None:

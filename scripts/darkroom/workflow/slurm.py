@@ -67,7 +67,9 @@ def check_slurm(
         return
     folder = Path(folder).resolve()
     note = folder / ".snakemake" / "slurm"
-    noted = note.is_file() and note.read_text(encoding="utf-8").strip() == str(folder)
+    text = note.read_text("utf-8", "replace").strip() if note.is_file() else "/"
+    # One that a power cut damaged tells nothing: Slurm does.
+    noted = text == str(folder) or not text.startswith("/")
     if not (submits or noted):
         return
     jobs = jobs_at_work(folder, note)

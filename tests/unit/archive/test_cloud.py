@@ -3,11 +3,13 @@
 import socket
 import subprocess
 import time
+from types import SimpleNamespace
 
 import pytest
 import requests
 
 from darkroom.archive import mast_server
+from darkroom.archive.cloud import Cloud, raise_cloud_failure
 from darkroom.archive.fetching import Fetching
 from darkroom.archive.mast_files import Files
 from darkroom.campaign.lock import require_lock
@@ -167,6 +169,50 @@ def test_a_transfer_that_broke_off_is_taken_up(server, bucket, tmp_path, monkeyp
     Files(archive).fetch(URI, tmp_path / "x.fits", len(content))
     assert (tmp_path / "x.fits").read_bytes() == content
     assert broken[0].resumed == 1
+
+
+@pytest.mark.parametrize(
+    ("cloud", "safe"),
+    [
+        ("https://bucket.example/a/", True),
+        ("http://localhost:1234", True),
+        ("http://bucket.example", False),
+        ("ftp://localhost", False),
+        ("wss://localhost", False),
+        ("wss://bucket.example", False),
+        ("https:///a", False),
+    ],
+)
+def test_which_addresses_are_safe(cloud, safe):
+    # As YAML gives it: equal to a word of the program, and not the same object.
+    archive = {"cloud": "".join([*cloud])}
+    if safe:
+        assert Cloud(archive, None).address == cloud.rstrip("/")
+    else:
+        with pytest.raises(DarkroomError, match="it must be an https address"):
+            Cloud(archive, None)
+
+
+@pytest.mark.parametrize(("length", "accepted"), [(500, True), (501, False)])
+def test_a_path_has_500_characters_at_most(length, accepted):
+    answer = SimpleNamespace(raise_for_status=lambda: None, json=lambda: {URI: {"path": path}})
+    session = SimpleNamespace(get=lambda *_, **__: answer)
+    server = SimpleNamespace(address="http://x", with_retries=lambda ask, _: ask())
+    cloud, path = Cloud({"cloud": "https://bucket.example"}, server), "x" * length
+    if accepted:
+        assert cloud.url(session, URI) == f"https://bucket.example/{path}"
+    else:
+        with pytest.raises(DarkroomError, match="names no path in the cloud"):
+            cloud.url(session, URI)
+
+
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 405, 409, 410, 411, 500])
+def test_what_the_status_of_a_bucket_means(status):
+    response = requests.Response()
+    response.status_code, response.url, response.reason = status, "https://x/y", "because"
+    with pytest.raises((DarkroomError, transfer.TransientError)) as caught:
+        raise_cloud_failure(response)
+    assert ("it is not in the cloud" in str(caught.value)) is (status in (401, 403, 404, 410))
 
 
 @pytest.mark.parametrize("cloud", ["http://stpubdata.example", "ftp://x", "https://u:p@x", "x"])

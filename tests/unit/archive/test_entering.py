@@ -136,3 +136,27 @@ def test_a_message_commands_no_terminal():
         str(InputError("a\x1b]0;x\x07.fits", "is\u2028bad")) == r"a\x1b]0;x\x07.fits: is\u2028bad"
     )
     assert str(DarkroomError("one\ntwo")) == "one\ntwo"
+
+
+@pytest.mark.parametrize(
+    ("size", "kept"),
+    [
+        (None, None), (-1, None), (0, 0), (1, 1), (5760, 5760), (10**15 - 1, 10**15 - 1),
+        (10**15, None), (10**30, None),
+    ],
+)  # fmt: skip
+def test_a_size_that_no_file_has_is_unknown(size, kept):
+    row = Exposure("camera", "bias", "a", "a.fits", "local:a.fits", size)
+    assert cleaned([row]) == [Exposure("camera", "bias", "a", "a.fits", "local:a.fits", kept)]
+
+
+def test_an_address_that_no_lock_can_hold_is_cut_in_the_message():
+    row = Exposure("camera", "bias", "a", "a.fits", "local:/" + "y" * 400, None)
+    with pytest.raises(DarkroomError, match=f"^item camera: the address '{row.uri[:200]}' "):
+        cleaned([row])
+
+
+def test_a_value_is_cut_after_150_characters():
+    facts = {"filter": "x" * 400}
+    (row,) = cleaned([Exposure("camera", "bias", "a", "a.fits", "local:a.fits", None, facts)])
+    assert row.facts["filter"] == "x" * 150 + "… 250 more characters"

@@ -195,6 +195,20 @@ def test_a_refused_exposure_is_brought_again_when_it_is_asked_for_again(campaign
     assert fetch(campaign, raw)[2]["accepted"]
 
 
+@pytest.mark.parametrize("content", [bytes(16), b"\xff\xfe" * 8, b""])
+@pytest.mark.parametrize("what", ["key", "json"])
+def test_a_damaged_note_is_none(campaign, server, raw, what, content):
+    fetch(campaign, raw)
+    for note in (raw / "visit" / ".arrived").glob(f"*.{what}"):
+        note.write_bytes(content)
+    files = {path: path.stat().st_ino for path in (raw / "visit").glob("*.fits")}
+    assert len(files) == len(MEMBERS)
+    assert all(status["accepted"] for status in fetch(campaign, raw))
+    # With the sum that a whole note states nothing is fetched again.
+    kept = {path for path, number in files.items() if path.stat().st_ino == number}
+    assert kept == ({*files} if what == "key" else set())
+
+
 def test_the_archive_is_asked_for_so_many_files_at_once(server, tmp_path, raw):
     campaign = locked(tmp_path, server, URIS, parallel=2)
     server.slow_s = 0.1

@@ -266,3 +266,13 @@ def test_bytes_that_the_archive_replaced_come_twice_before_they_replace_a_copy(
     received(archive, row(len(content)), tmp_path / NAME)
     assert (tmp_path / NAME).read_bytes() != content
     assert server.asked(NAME) == 3
+
+
+@pytest.mark.parametrize(
+    ("copy", "cloud"), [({}, False), ({"copy": "archive"}, False), ({"copy": "cloud"}, True)]
+)
+def test_the_cloud_is_asked_when_the_campaign_says_so(archive, copy, cloud):
+    # As YAML gives it: equal, and not the same object.
+    copy = {key: "".join([*value]) for key, value in copy.items()}
+    bucket = {"cloud": "https://bucket.example"}
+    assert (Files(archive | bucket | copy).cloud is not None) is cloud

@@ -119,6 +119,9 @@ def test_a_final_error_is_not_tried_again(pauses):
         ("https://mast.stsci.edu.example", "", False),
         ("https://mast.stsci.edu@archive.example", "", False),
         ("http://archive.example", "archive.example", False),
+        ("wss://mast.stsci.edu", "", False),
+        ("https:///no/host", "", False),
+        ("https:///no/host", "archive.example", False),
     ],
 )
 def test_the_token_goes_to_hosts_that_the_user_trusts_alone(monkeypatch, server, hosts, sent):

@@ -18,7 +18,7 @@ from darkroom.batches.step import Step, add_batch_options
 from darkroom.campaign.lock import Exposure
 from darkroom.campaign.status import acceptance, load_status, write_status
 from darkroom.errors import DarkroomError, InputError
-from darkroom.integrity import records, watch
+from darkroom.integrity import records, seen, watch
 from darkroom.integrity.listing import incomplete_lists, lists_by_file
 from darkroom.pipelines import pipelines
 from plans import a_plan
@@ -180,7 +180,7 @@ def test_each_exposure_is_made_once_whatever_the_batch(item, size, workers):
 
 def test_outputs_of_a_batch_are_recorded_as_they_are(item):
     records.begin("results/c", "snakemake", [(".*", False)])
-    watch.forget()
+    seen.forget()
 
     def recorded(arguments):
         arguments.output.parent.mkdir(exist_ok=True)
@@ -243,6 +243,15 @@ def test_another_division_makes_nothing_again(item):
         n**2 for n in range(9)
     ]
     assert made() == []
+
+
+@pytest.mark.parametrize("content", [bytes(16), b"\xff\xfe" * 8, b""])
+def test_a_note_that_a_power_cut_damaged_is_that_of_nothing(item, content):
+    Job(9).run()
+    made()
+    (FOLDER / "squares/.made/e2.key").write_bytes(content)
+    assert Job(9).run() == [n**2 for n in range(9)]
+    assert made() == ["e2"]
 
 
 @pytest.mark.parametrize("damage", ["gone", "other bytes", "gone note"])

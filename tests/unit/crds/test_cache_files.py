@@ -118,6 +118,16 @@ def test_without_a_note_of_the_layout_a_full_folder_is_flat(cache, more, layout)
     assert cache.layout() == layout
 
 
+@pytest.mark.parametrize("content", [bytes(5), b"\xff\xfe", b"", b"Flat"])
+@pytest.mark.parametrize(("more", "layout"), [(5, "instrument"), (20, "flat")])
+def test_a_damaged_note_of_the_layout_is_none(cache, content, more, layout):
+    for number in range(more):
+        (cache.path / "references/jwst" / f"{number}.fits").touch()
+    cache.layout_file.parent.mkdir(parents=True)
+    cache.layout_file.write_bytes(content)
+    assert cache.layout() == layout
+
+
 @pytest.mark.parametrize(
     ("name", "folder"),
     [

@@ -5,6 +5,7 @@ import pytest
 from darkroom.errors import InputError
 from darkroom.integrity import inputs as listing
 from darkroom.integrity import watch
+from darkroom.integrity.recording import record
 from darkroom.integrity.records import (
     FOLDER,
     LISTS,
@@ -13,6 +14,7 @@ from darkroom.integrity.records import (
     write_sealed,
 )
 from darkroom.integrity.seals import sealed
+from darkroom.integrity.seen import forget, seen
 from darkroom.report.checking.files import RecordedFiles
 from darkroom.report.checking.findings import Findings
 
@@ -22,27 +24,27 @@ def batch(tmp_path, monkeypatch):
     """Give a function that makes one product of each of many files, in one process."""
     root = tmp_path / "results"
     begin(root, "snakemake", [(".*", False)])
-    monkeypatch.setattr(watch._watch, "on", True)
-    watch.forget()
+    monkeypatch.setattr(seen, "on", True)
+    forget()
 
     def batch(count):
         for number in range(count):
             path = root / "raw" / f"{number}"
             path.parent.mkdir(exist_ok=True)
             path.write_text(f"{number}")
-            watch.record(path)
-        watch.forget()
+            record(path)
+        forget()
         (root / "made").mkdir(exist_ok=True)
         for number in range(count):
             watch.compare(root / "raw" / f"{number}")
             made = root / "made" / f"{number}"
             watch.settle(made)
             made.write_text(f"of {number}")
-            watch.record(made)
+            record(made)
         return root
 
     yield batch
-    watch.forget()
+    forget()
 
 
 def check(root):
@@ -70,7 +72,7 @@ def test_records_take_room_as_there_are_products(batch):
 def test_a_product_made_of_an_input_in_an_early_list_is_stale(batch):
     root = batch(100)
     (root / "raw" / "3").write_text("made anew")
-    watch.record(root / "raw" / "3")
+    record(root / "raw" / "3")
     stale = {finding.path for finding in check(root).found if finding.kind == "stale"}
     assert stale == {str(root / "made" / f"{n}") for n in range(3, 100)}
 
@@ -96,7 +98,7 @@ def test_what_a_program_wrote_itself_is_not_among_its_inputs(batch):
     root = batch(2)
     watch.compare(root / "made" / "0")
     (root / "made" / "2").write_text("x")
-    watch.record(root / "made" / "2")
+    record(root / "made" / "2")
     found = listing.all_inputs(root, read_record(root / "made" / "2"))
     assert {*found} == {"raw/0", "raw/1"}
 
@@ -104,9 +106,9 @@ def test_what_a_program_wrote_itself_is_not_among_its_inputs(batch):
 def test_an_input_that_is_replaced_is_listed_no_more(batch):
     root = batch(70)
     (root / "raw" / "5").write_text("replaced by this program")
-    watch.record(root / "raw" / "5")
+    record(root / "raw" / "5")
     (root / "made" / "last").write_text("x")
-    watch.record(root / "made" / "last")
+    record(root / "made" / "last")
     found = listing.all_inputs(root, read_record(root / "made" / "last"))
     assert {*found} == {f"raw/{n}" for n in range(70) if n != 5}
 
@@ -117,7 +119,7 @@ def test_a_file_that_is_read_again_is_compared_again(batch):
     watch._note(str(root / "raw" / "1"))
     with pytest.raises(watch.DamagedInput, match="has changed while it was being read"):
         watch.settle(root / "made" / "x")
-    watch.forget()
+    forget()
 
 
 def test_a_file_that_changed_and_is_not_read_again_is_noticed_at_the_end(batch):
@@ -126,22 +128,6 @@ def test_a_file_that_changed_and_is_not_read_again_is_noticed_at_the_end(batch):
     watch.settle(root / "made" / "x")
     with pytest.raises(watch.DamagedInput, match="has changed while it was being read"):
         watch.settle()
-
-
-def test_the_statuses_of_a_folder_are_read_once_for_all_its_files(tmp_path, monkeypatch):
-    from darkroom.integrity import records
-
-    for number in range(50):
-        (tmp_path / f"exposure_{number}.json").write_text(f'{{"file": "f{number}.fits"}}')
-    read, text = [], records._text
-    monkeypatch.setattr(records, "_text", lambda path: read.append(path) or text(path))
-    for number in range(50):
-        found = records.status_of(tmp_path / f"f{number}.fits")
-        assert found == tmp_path / f"exposure_{number}.json"
-    # Each twice: with all of the folder, and when it is found.
-    assert len(read) <= 2 * 50 + 2 * 50
-    (tmp_path / "exposure_7.json").write_text('{"file": "another.fits"}')
-    assert records.status_of(tmp_path / "f7.fits") is None
 
 
 def test_a_list_holds_32_inputs_and_a_record_fewer(batch):

@@ -180,6 +180,7 @@ def test_a_record_that_cannot_be_written_leaves_nothing(tmp_path, monkeypatch):
     ("change", "fault"),
     [
         ({"file": "b.fits"}, "is that of b.fits"),
+        ({"file": "A.fits"}, "is that of A.fits"),
         ({"inputs": []}, "lacks something"),
         ({"inputs": {"a": [SHA]}}, "lacks something"),
         ({"inputs": {"a": None}}, "lacks something"),
@@ -290,6 +291,38 @@ def test_an_exposure_is_made_by_the_rule_of_its_status(root, status, file):
     assert output_of(root, folder / file) == f"results/c/raw/item/{status}"
     assert status_of(folder / "none.fits") is None
     assert status_of(root / "nowhere" / "none.fits") is None
+
+
+def test_the_statuses_of_a_folder_are_read_once_for_all_its_files(tmp_path, monkeypatch):
+    for number in range(50):
+        (tmp_path / f"exposure_{number}.json").write_text(f'{{"file": "f{number}.fits"}}')
+    read, text = [], records._text
+    monkeypatch.setattr(records, "_text", lambda path: read.append(path) or text(path))
+    for number in range(50):
+        found = status_of(tmp_path / f"f{number}.fits")
+        assert found == tmp_path / f"exposure_{number}.json"
+    # Each twice: with all of the folder, and when it is found.
+    assert len(read) <= 2 * 50 + 2 * 50
+    (tmp_path / "exposure_7.json").write_text('{"file": "another.fits"}')
+    assert status_of(tmp_path / "f7.fits") is None
+
+
+@pytest.mark.parametrize("file", ["a1.fits", "a1_raw.fits", "a1_b_raw.fits"])
+def test_a_status_of_the_name_of_its_exposure_is_found_without_a_look_at_others(
+    tmp_path, monkeypatch, file
+):
+    monkeypatch.setattr(records, "_statuses", None)
+    status = tmp_path / f"{file.removesuffix('.fits').removesuffix('_raw')}.json"
+    status.write_text(json.dumps({"file": file}))
+    assert status_of(tmp_path / file) == status
+
+
+@pytest.mark.parametrize("named", ["0.fits", "z.fits"])
+def test_a_status_beside_a_file_that_names_another_is_not_that_of_the_file(tmp_path, named):
+    for name in ("a1.json", "a1_raw.json"):
+        (tmp_path / name).write_text(json.dumps({"file": named}))
+    assert status_of(tmp_path / "a1_raw.fits") is None
+    assert status_of(tmp_path / named) == tmp_path / "a1.json"
 
 
 def test_a_status_that_names_another_file_now_is_not_that_of_the_first(root):

@@ -109,6 +109,23 @@ def test_what_a_further_attempt_has_made_did_not_fail(tmp_path):
     assert failure_summary((GROUP + INSIDE).format(folder=tmp_path), "x") == ""
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Terminating processes on user request, this might take some time.",
+        "Will exit after finishing currently running jobs (scheduler).",
+    ],
+)
+def test_a_run_that_was_ended_from_outside_says_how_to_go_on(said, tmp_path):
+    text = failure_summary(f"1 of 9 steps done\n{said}\n", "snakemake")
+    assert text.splitlines() == [
+        "The run was ended from outside; what is made stays. Continue with:",
+        "  snakemake",
+    ]
+    failed = failure_summary(LOG.format(log=tmp_path / "none") + f"{said}\n", "snakemake")
+    assert failed.startswith("1 job failed:")
+
+
 def test_a_run_without_failed_jobs_says_nothing():
     assert failure_summary("Building DAG of jobs...\n", "x") == ""
 

@@ -67,6 +67,16 @@ def test_a_silent_controller_is_no_proof_that_nothing_runs(cluster):
         check_slurm(".", ["all"], False)
 
 
+@pytest.mark.parametrize("content", [b"", bytes(20), b"\xff\xfe"])
+def test_a_note_that_a_power_cut_damaged_is_no_proof_that_nothing_runs(cluster, content):
+    folder = cluster()
+    check_slurm(".", ["all"], True, "squeue")
+    (folder / ".snakemake/slurm").write_bytes(content)
+    cluster(f"12|RUNNING|{folder}|rule_report\n")
+    with pytest.raises(DarkroomError, match="12"):
+        check_slurm(".", ["all"], False)
+
+
 def test_a_copy_of_the_folder_at_another_place_does_not_ask_slurm(cluster, monkeypatch):
     folder = cluster()
     check_slurm(".", ["all"], True, "squeue")

@@ -11,7 +11,7 @@ import numpy as np
 from darkroom.errors import InputError
 from darkroom.fits.tiles import DTYPES
 from darkroom.integrity.records import advice_to_fetch_again
-from darkroom.integrity.watch import expect
+from darkroom.integrity.seen import expect
 from darkroom.nircam.chain.bands import Chain
 from darkroom.nircam.chain.exposure import RawExposure, lost_parts
 from darkroom.nircam.chain.follows import VERSIONS

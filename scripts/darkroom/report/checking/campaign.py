@@ -13,7 +13,7 @@ from darkroom.crds.references import read_table
 from darkroom.crds.settings import crds_settings
 from darkroom.errors import DarkroomError, InputError
 from darkroom.integrity.records import FOLDER, head_of
-from darkroom.integrity.watch import unwatched
+from darkroom.integrity.seen import unwatched
 from darkroom.report.checking.files import RecordedFiles, sums
 from darkroom.report.checking.findings import Findings
 

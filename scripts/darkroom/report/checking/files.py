@@ -23,7 +23,7 @@ from darkroom.integrity.records import (
     output_of,
     recorded,
 )
-from darkroom.integrity.watch import unwatched
+from darkroom.integrity.seen import unwatched
 from darkroom.report.checking.derived import derived_fault
 
 if TYPE_CHECKING:

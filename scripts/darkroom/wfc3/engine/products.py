@@ -12,7 +12,7 @@ from darkroom.atomic import make_folder, remove_durably, rename_durably, write_t
 from darkroom.errors import DarkroomError, InputError
 from darkroom.fits.content import content_sha256, is_product
 from darkroom.fits.stream import write_planes
-from darkroom.integrity.watch import unrecorded
+from darkroom.integrity.recording import unrecorded
 from darkroom.provenance import stamp
 from darkroom.wfc3.dq import MASKED
 from darkroom.wfc3.engine import exptime

@@ -1,0 +1,1 @@
+"""The numbered faults of the attack on darkroom, each with its tests and a reproduction."""
