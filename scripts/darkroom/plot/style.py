@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from darkroom.compiled import load_kernel
+from darkroom.plot import ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -118,7 +119,8 @@ def save(figure: Figure, path: StrPath) -> None:
     gets fewer colours, then fewer pixels.
     """
     canvas = FigureCanvasAgg(figure)
-    canvas.draw()
+    with ticks.remembered():
+        canvas.draw()
     picture = Image.fromarray(np.array(canvas.buffer_rgba())[..., :3])
     content = _webp(picture, _COLOURS)
     for colours, part in _SMALLER:
