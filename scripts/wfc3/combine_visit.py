@@ -32,6 +32,8 @@ from darkroom.wfc3.visit.settings import DrizzleSettings
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from darkroom.wfc3.visit.skies import Kept
+
 
 def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     """Read a command line; that of the program by default."""
@@ -67,14 +69,17 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
 
 def main() -> None:
     """Combine the exposures, after those of the other version of the visit."""
+    arguments = parse()
     import tempfile
 
+    from darkroom.wfc3.visit.skies import Kept
+
     with tempfile.TemporaryDirectory(prefix="darkroom-") as folder:
+        shared = Kept(Path(folder) if arguments.along else None)
         step = Step(
-            [], [], ["output", "weight", "report"],
-            lambda arguments: work(arguments, Path(folder)), prepare, parse,
-        )  # fmt: skip
-        make(step, parse())
+            [], [], ["output", "weight", "report"], lambda one: work(one, shared), prepare, parse
+        )
+        make(step, arguments)
 
 
 def prepare(arguments: argparse.Namespace) -> None:
@@ -89,15 +94,15 @@ def prepare(arguments: argparse.Namespace) -> None:
         __ = astrodrizzle, updatewcs
 
 
-def work(arguments: argparse.Namespace, shared: Path) -> None:
+def work(arguments: argparse.Namespace, kept: Kept) -> None:
     """Combine the exposures of one version.
 
     Parameters
     ----------
     arguments : argparse.Namespace
         The command line.
-    shared : pathlib.Path
-        Folder of what the versions have in common.
+    kept : darkroom.wfc3.visit.skies.Kept
+        What the versions have in common.
     """
     from darkroom.atomic import private_folder
     from darkroom.campaign.exposure import read_exposure
@@ -109,7 +114,6 @@ def work(arguments: argparse.Namespace, shared: Path) -> None:
     from darkroom.wfc3.reads.records import write_record
     from darkroom.wfc3.visit.drizzle import combine
     from darkroom.wfc3.visit.judged import judge_flts
-    from darkroom.wfc3.visit.skies import Kept
     from darkroom.wfc3.visit.visit import write_visit
 
     given = [read_exposure(path) for path in arguments.exposures]
@@ -148,8 +152,7 @@ def work(arguments: argparse.Namespace, shared: Path) -> None:
     with private_folder(arguments.output.parent, arguments.stem) as private:
         visit = combine(
             flts, references, private, parameters=chosen, database=database,
-            exclude=arguments.exclude, keep=arguments.keep,
-            kept=Kept(shared if arguments.batch > 1 else None),
+            exclude=arguments.exclude, keep=arguments.keep, kept=kept,
         )  # fmt: skip
     settings = visit.report["parameters"] | {"astrometry": database}
     names = set(visit.report["exposures"])
