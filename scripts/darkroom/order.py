@@ -226,3 +226,16 @@ def histogram(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
     counts = np.zeros(edges.size - 1, np.int64)
     _kernel().count_in_bins(_plain(values), np.ascontiguousarray(edges, float), counts)
     return counts
+
+
+def near(values: np.ndarray, centre: float, limit: float, out: np.ndarray) -> np.ndarray:
+    """Return the values that are at most `limit` from `centre`, in their order.
+
+    Parameters
+    ----------
+    values : (n,) float64 array
+    centre, limit : float
+    out : (n,) float64 array
+        Written to; what is returned is a view of it.
+    """
+    return out[: _kernel().keep_near(values, centre, limit, out)]

@@ -115,3 +115,28 @@ def count_in_bins(values: np.ndarray, edges: np.ndarray, counts: np.ndarray) -> 
         while k < last and value >= edges[k + 1]:
             k += 1
         counts[k] += 1
+
+
+@njit([int64(float64[::1], float64, float64, float64[::1])], **_OPTIONS)
+def keep_near(values: np.ndarray, centre: float, limit: float, out: np.ndarray) -> int:
+    """Copy the values that are at most `limit` from `centre`, in their order.
+
+    Parameters
+    ----------
+    values : (n,) float64 array
+    centre, limit : float
+    out : (n,) float64 array
+        Written to.
+
+    Returns
+    -------
+    int
+        How many they are.
+    """
+    kept = 0
+    for i in range(values.size):
+        value = values[i]
+        if abs(value - centre) <= limit:
+            out[kept] = value
+            kept += 1
+    return kept

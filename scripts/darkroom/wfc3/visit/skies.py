@@ -136,7 +136,7 @@ def fill(polygon: Any, data: np.ndarray) -> np.ndarray:
         `data`.
     """
     ny, nx = data.shape
-    left, _, width, _ = polygon._bbox
+    width = polygon._bbox[2]
     if width <= 0:
         return data
     last = polygon._scan_line_range[-1]
