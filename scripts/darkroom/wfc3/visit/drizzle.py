@@ -121,8 +121,8 @@ def combine(
     register = _registered(copies, keep, kept, exclude=exclude)
     used = [i for i, path in enumerate(copies) if _name(path) not in register["left_out"]]
     copies, flts = [copies[i] for i in used], [flts[i] for i in used]
-    with _working_in(private), measured_once(kept):
-        _astrodrizzle([path.name for path in copies], settings)
+    with _working_in(private):
+        _astrodrizzle([path.name for path in copies], settings, kept)
     log = (private / _LOG).read_text(errors="replace")
     if settings["skymethod"] == "match" and _FALLBACK in log:
         raise DarkroomError(
@@ -227,23 +227,24 @@ def _update_wcs(copies, references, private, database):
                 raise InputError(path, "has no distortion after updatewcs", "check its IDCTAB")
 
 
-def _astrodrizzle(names, settings):
+def _astrodrizzle(names, settings, kept):
     from drizzlepac import astrodrizzle
 
     chosen = {
         name: value for name, value in settings.items() if value is not None and name not in _OWN
     }
     try:
-        astrodrizzle.AstroDrizzle(
-            names,
-            output="visit",
-            preserve=False,
-            build=False,
-            context=False,
-            clean=True,
-            num_cores=1,
-            **chosen,
-        )
+        with measured_once(kept):
+            astrodrizzle.AstroDrizzle(
+                names,
+                output="visit",
+                preserve=False,
+                build=False,
+                context=False,
+                clean=True,
+                num_cores=1,
+                **chosen,
+            )
     except Exception as error:
         raise DarkroomError(f"AstroDrizzle failed: {error}") from error
 
