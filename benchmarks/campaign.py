@@ -53,9 +53,13 @@ def campaigns(small: bool) -> dict[str, dict]:
     dummy |= {"spectrum": {"make": False}, "reference_pixels": {"make": False}}
     nircam = {"detector": "NRCA1", "exposures": 4 if small else 10, "nints": 1, "ngroups": 10}
     nircam |= {"subarray": "SUB160" if small else "FULL", "truth": False}
+    # Scattered light in the first reads of every fourth exposure: there are reads to leave out.
     wfc3 = {
         "stars": 3000,
-        "exposures": [{"dither": [k % 5 * 0.5, k // 5 * 0.5]} for k in range(20)],
+        "exposures": [
+            {"dither": [k % 5 * 0.5, k // 5 * 0.5], "light": "nominal" if k % 4 else "start"}
+            for k in range(20)
+        ],
     }
     wfc3["subarray"] = "SQ128SUB" if small else "FULLIMAG"
     cgi = {"geometry": "small" if small else "sci", "gains": [1.5, 30, 500, 5000]}
@@ -186,11 +190,14 @@ def compare(name: str, ours: float, folder: Path, sampled: int) -> None:
     print(f"\n| {name}: the peer's own way | CPU s | peak GB | |\n|---|---|---|---|")
     for row in rows:
         print(f"| {row.name} | {row.cpu:.1f} | {row.peak:.2f} | {row.note} |")
-    theirs = sum(row.cpu for row in rows)
-    print(f"| the peer | {theirs:.1f} | {max(row.peak for row in rows):.2f} | |")
-    print(
-        f"| darkroom, without simulating | {ours:.1f} | | ratio {theirs / ours:.2f} |", flush=True
-    )
+    ways = {"the peer": rows}
+    once = [row for row in rows if not row.again]
+    if len(once) < len(rows):
+        ways = {"the peer, with every read": once, "the peer, also without bad reads": rows}
+    for way, some in ways.items():
+        theirs, peak = sum(row.cpu for row in some), max(row.peak for row in some)
+        print(f"| {way} | {theirs:.1f} | {peak:.2f} | darkroom / peer {ours / theirs:.2f} |")
+    print(f"| darkroom, without simulating | {ours:.1f} | | |", flush=True)
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cgi_corgidrp import PEER as CORGIDRP
@@ -42,12 +42,15 @@ class Row:
         GB.
     note : str
         How many exposures were measured, if not all.
+    again : bool
+        Done for a second version of the products, without bad reads.
     """
 
     name: str
     cpu: float
     peak: float
     note: str = ""
+    again: bool = False
 
 
 # What astropy's CCD guide does with ccdproc: bias, darks by exposure time, read noise from pairs of
@@ -150,6 +153,20 @@ for path in files:
 """
 
 
+# The bad reads of RAWs are flagged as in the WFC3 team's notebook on scattered light: DQ 1024 in
+# every pixel of a read.
+FLAG = """
+import json, sys
+import numpy as np
+from astropy.io import fits
+for name, reads in json.loads(sys.argv[1]).items():
+    with fits.open(name, mode="update") as hdus:
+        shape = hdus["SCI", 1].data.shape
+        for read in reads:
+            hdus["DQ", read].data = np.full(shape, 1024, np.int16)
+"""
+
+
 def nircam(results: Path, item: str, scratch: Path, sampled: int) -> list[Row]:
     """Measure jwst's steps, then superbias and read noise by jwst_reffiles."""
     raw = sorted((results / "raw" / item).glob("*_uncal.fits"))
@@ -179,29 +196,61 @@ def nircam(results: Path, item: str, scratch: Path, sampled: int) -> list[Row]:
 
 
 def wfc3(results: Path, item: str, scratch: Path, _: int) -> list[Row]:
-    """Measure calwf3 once an exposure, then updatewcs and AstroDrizzle on what it made."""
+    """Measure the WFC3 team's notebooks: calibrate and combine, then again without bad reads.
+
+    Exposures with bad reads are calibrated twice, and the visit is combined from every read and
+    from the good ones, as the notebooks do to compare the two. Which reads are bad is taken from
+    the campaign; there an observer looks at pictures of the ramps.
+    """
     if not shutil.which("calwf3.e"):
         print("calwf3.e is not on PATH: the peer of wfc3 is not measured")
         return []
     raw = sorted((results / "raw" / item).glob("*_raw.fits"))
     iref = f"{results / 'crds' / 'references' / 'hst'}/"
-    cpu = peak = 0.0
+    report = json.loads((results / item / "original_drz.json").read_text(encoding="utf-8"))
+    left = ("astrometry", "final_fillval")
+    settings = {k: v for k, v in report["parameters"].items() if k not in left and v is not None}
+    bad = {}
+    for path in raw:
+        chosen = results / item / "chosen" / path.name.replace("_raw.fits", ".json")
+        bad[path.name] = json.loads(chosen.read_text(encoding="utf-8"))["reads"]
+    bad = {name: reads for name, reads in bad.items() if reads}
     # Not counted: an observer gets such files from the archive.
     command = [python_of("hst"), "-c", NAMED, results / "crds", results / item / "references"]
     measure([*command, scratch, *raw], ROOT)
-    for path in raw:
-        seconds, memory = measure(["calwf3.e", path.name], scratch, iref=iref)
-        cpu, peak = cpu + seconds, max(peak, memory)
-    rows = [Row("calwf3, once an exposure", cpu, peak)]
-    report = json.loads((results / item / "original_drz.json").read_text(encoding="utf-8"))
-    settings = report["parameters"]
-    left = ("astrometry", "final_fillval")
-    settings = {k: v for k, v in settings.items() if k not in left and v is not None}
-    flts = sorted(path.name for path in scratch.glob("*_flt.fits"))
+    rows = [_calwf3("calwf3, once an exposure", scratch, [path.name for path in raw], iref)]
+    again = scratch / "again"
+    again.mkdir()
+    # AstroDrizzle writes into its inputs.
+    for path in scratch.glob("*_flt.fits"):
+        if path.name.replace("_flt", "_raw") not in bad:
+            shutil.copy(path, again)
+    rows.append(_drizzled("updatewcs and AstroDrizzle", scratch, settings, iref))
+    if not bad:
+        return rows
+    for name in bad:
+        shutil.copy(scratch / name, again)
+    flagged = measure([python_of("hst"), "-c", FLAG, json.dumps(bad)], again)
+    rows.append(Row(f"flags of bad reads in {len(bad)} RAWs", *flagged, again=True))
+    name = f"calwf3 on {len(bad)} exposures without their bad reads"
+    rows.append(replace(_calwf3(name, again, list(bad), iref), again=True))
+    name = "updatewcs and AstroDrizzle without bad reads"
+    rows.append(replace(_drizzled(name, again, settings, iref), again=True))
+    return rows
+
+
+def _calwf3(name: str, folder: Path, raw: list[str], iref: str) -> Row:
+    """Measure calwf3 on the RAWs of a folder, one after another."""
+    spent = [measure(["calwf3.e", one], folder, iref=iref) for one in raw]
+    return Row(name, sum(cpu for cpu, _ in spent), max(peak for _, peak in spent))
+
+
+def _drizzled(name: str, folder: Path, settings: dict[str, object], iref: str) -> Row:
+    """Measure updatewcs and AstroDrizzle on the FLTs of a folder."""
+    flts = sorted(path.name for path in folder.glob("*_flt.fits"))
     command = [python_of("hst"), "-c", DRIZZLE, json.dumps(settings), *flts]
     quiet = {"iref": iref, "ASTROMETRY_STEP_CONTROL": "Off"}
-    rows.append(Row("updatewcs and AstroDrizzle", *measure(command, scratch, **quiet)))
-    return rows
+    return Row(name, *measure(command, folder, **quiet))
 
 
 def cgi(results: Path, item: str, scratch: Path, _: int) -> list[Row]:

@@ -196,6 +196,23 @@ def stack_batch(wildcards, output):
     return together(name, stacked, job) if name in stacked else Batch()
 
 
+def visit_batch(wildcards, output):
+    """Return what the job of a combined visit says of its batch: with and without bad reads."""
+    item, wfc3 = wildcards.item, PIPELINES["wfc3"]
+    frames, code = f"{RESULTS}/{item}/frames.tsv", program.digest("hst", "wfc3/combine_visit")
+
+    def job(version):
+        exposures = f"{RESULTS}/{item}/{version}.list"
+        stem = f"{RESULTS}/{item}/{version}_drz"
+        made = [f"{stem}_sci.fits", f"{stem}_wht.fits", f"{stem}.json"]
+        words = ["--frames", frames, "--output", made[0], "--weight", made[1], "--report", made[2]]
+        settings = f"{EXCLUDE} {REFERENCES.cache_option('hst')} {wfc3.combine_options(item)}"
+        options = f"{shlex.join(words)} {settings} -- {shlex.quote(f'@{exposures}')}"
+        return Job([exposures, frames], made, options, [code])
+
+    return together(wildcards.version, ("original", "reprocessed"), job)
+
+
 def part_batch(wildcards, output):
     """Return what the job of a part's statistics says of its batch: the parts of an item."""
     item, cgi = wildcards.item, PIPELINES["cgi"]

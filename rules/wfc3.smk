@@ -232,11 +232,15 @@ rule combine_visit:
         settings=lambda wildcards: wfc3.combine_options(wildcards.item),
         place=lambda wildcards, output: REFERENCES.cache_option("hst"),
         code=program.digest("hst", "wfc3/combine_visit"),
+        batch=visit_batch,
     message:
         "Combining the {wildcards.version} exposures of {wildcards.item}"
     shell:
-        program("hst", "wfc3/combine_visit", EXCLUDE) + "{params.place} {params.settings} "
-        "--frames {input.frames:q} --output {output.science:q} @{input.exposures:q} > {log:q} 2>&1"
+        "{{ {params.batch.came}; }} > {log:q} 2>&1 || "
+        + program("hst", "wfc3/combine_visit", EXCLUDE)
+        + "{params.batch.options} {params.place} {params.settings} "
+        "--frames {input.frames:q} --output {output.science:q} --weight {output.weight:q} "
+        "--report {output.report:q} @{input.exposures:q} > {log:q} 2>&1"
 
 
 rule wfc3_figures:

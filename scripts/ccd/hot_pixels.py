@@ -84,8 +84,10 @@ def main() -> None:
     arguments = parse()
     from darkroom.ccd.products.amplifiers import by_amplifier
     from darkroom.fits.write import write
+    from darkroom.memory import kept_large
 
-    write(arguments.output, by_amplifier(arguments, arguments.dark[0], make))
+    with kept_large():
+        write(arguments.output, by_amplifier(arguments, arguments.dark[0], make))
 
 
 if __name__ == "__main__":

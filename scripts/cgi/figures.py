@@ -40,6 +40,7 @@ def main() -> None:
     from darkroom.cgi.figures.item import describe, read_story
     from darkroom.cgi.figures.maps import draw_figures
     from darkroom.cgi.geometry import read_geometry
+    from darkroom.memory import kept_large
     from darkroom.plot.book import FigureBook
     from darkroom.report import trends as told
     from darkroom.report.item import write_item
@@ -55,7 +56,7 @@ def main() -> None:
     # The item file goes first: it must never describe figures other than those beside it.
     remove_durably(arguments.output)
     trends = told.read(arguments.trends) if arguments.trends else None
-    with FigureBook(arguments.figures) as book:
+    with FigureBook(arguments.figures) as book, kept_large():
         draw_figures(book, story)
         draw_counted(book, arguments.counted, arguments.pixel_maps)
         if trends:

@@ -207,3 +207,35 @@ def levels(values: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray] | Non
     _kernel().count_levels(flat, float(low), counts)
     present = np.flatnonzero(counts)
     return present + int(low), counts[present]
+
+
+def histogram(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Return how many values are in each bin, as ``numpy.histogram`` counts them.
+
+    Parameters
+    ----------
+    values : (n,) array
+    edges : (m + 1,) float64 array
+        Ascending, the last above the first. A value at an edge belongs to the bin above it, one at
+        the last to the last.
+
+    Returns
+    -------
+    (m,) int64 array
+    """
+    counts = np.zeros(edges.size - 1, np.int64)
+    _kernel().count_in_bins(_plain(values), np.ascontiguousarray(edges, float), counts)
+    return counts
+
+
+def near(values: np.ndarray, centre: float, limit: float, out: np.ndarray) -> np.ndarray:
+    """Return the values that are at most `limit` from `centre`, in their order.
+
+    Parameters
+    ----------
+    values : (n,) float64 array
+    centre, limit : float
+    out : (n,) float64 array
+        Written to; what is returned is a view of it.
+    """
+    return out[: _kernel().keep_near(values, centre, limit, out)]

@@ -87,3 +87,56 @@ def count_levels(values: np.ndarray, low: float, counts: np.ndarray) -> None:
     """Count whole numbers by their distance from the smallest, `low`."""
     for i in range(values.size):
         counts[int64(values[i] - low)] += 1
+
+
+@njit([(_flat(kind), float64[::1], int64[::1]) for kind in (float32, float64)], **_OPTIONS)
+def count_in_bins(values: np.ndarray, edges: np.ndarray, counts: np.ndarray) -> None:
+    """Count values by the bins they are in; those outside of all, and NaN, are left out.
+
+    Parameters
+    ----------
+    values : (n,) array
+    edges : (m + 1,) float64 array
+        Ascending. A value at an edge belongs to the bin above it, one at the last to the last.
+    counts : (m,) int64 array
+        Added to.
+    """
+    last = counts.size - 1
+    low, high = edges[0], edges[last + 1]
+    scale = counts.size / (high - low)
+    for i in range(values.size):
+        value = float64(values[i])
+        if not (value >= low and value <= high):
+            continue
+        # About where it is, if the bins are equally wide; then exactly.
+        k = min(int64((value - low) * scale), last)
+        while value < edges[k]:
+            k -= 1
+        while k < last and value >= edges[k + 1]:
+            k += 1
+        counts[k] += 1
+
+
+@njit([int64(float64[::1], float64, float64, float64[::1])], **_OPTIONS)
+def keep_near(values: np.ndarray, centre: float, limit: float, out: np.ndarray) -> int:
+    """Copy the values that are at most `limit` from `centre`, in their order.
+
+    Parameters
+    ----------
+    values : (n,) float64 array
+    centre, limit : float
+    out : (n,) float64 array
+        Written to.
+
+    Returns
+    -------
+    int
+        How many they are.
+    """
+    kept = 0
+    for i in range(values.size):
+        value = values[i]
+        if abs(value - centre) <= limit:
+            out[kept] = value
+            kept += 1
+    return kept

@@ -22,14 +22,21 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from darkroom.batches.making import Step, add_batch_options, make
 from darkroom.campaign.settings import add_options, read_options
 from darkroom.cli import ListFileParser, run
 from darkroom.wfc3.visit.settings import DrizzleSettings
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-def parse() -> argparse.Namespace:
-    """Read the command line."""
+    from darkroom.wfc3.visit.skies import Kept
+
+
+def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read a command line; that of the program by default."""
     parser = ListFileParser(description=__doc__)
     parser.add_argument("exposures", nargs="+", type=Path, help="FLTs or status files; or @list")
     parser.add_argument(
@@ -45,17 +52,58 @@ def parse() -> argparse.Namespace:
     )
     add_options(parser, DrizzleSettings)
     parser.add_argument("--output", required=True, type=Path, help="image to write, NAME_sci.fits")
-    arguments = parser.parse_args()
+    parser.add_argument("--weight", type=Path, help="weights to write (default: NAME_wht.fits)")
+    parser.add_argument("--report", type=Path, help="report to write (default: NAME.json)")
+    add_batch_options(parser)
+    arguments = parser.parse_args(words)
     if not (arguments.references or arguments.cache):
         parser.error("give --references or --cache")
     if not arguments.output.name.endswith("_sci.fits"):
         parser.error("--output must end in _sci.fits")
+    arguments.stem = arguments.output.name.removesuffix("_sci.fits")
+    beside = arguments.output.with_name
+    arguments.weight = arguments.weight or beside(f"{arguments.stem}_wht.fits")
+    arguments.report = arguments.report or beside(f"{arguments.stem}.json")
     return arguments
 
 
 def main() -> None:
-    """Run the program."""
+    """Combine the exposures, after those of the other version of the visit."""
     arguments = parse()
+    import tempfile
+
+    from darkroom.wfc3.visit.skies import Kept
+
+    with tempfile.TemporaryDirectory(prefix="darkroom-") as folder:
+        shared = Kept(Path(folder) if arguments.along else None)
+        step = Step(
+            [], [], ["output", "weight", "report"], lambda one: work(one, shared), prepare, parse
+        )
+        make(step, arguments)
+
+
+def prepare(arguments: argparse.Namespace) -> None:
+    """Import what two versions need, so that it is there before the worker process begins."""
+    from darkroom.wfc3.visit import drizzle, judged, visit
+
+    __ = drizzle, judged, visit
+    if arguments.along:
+        from drizzlepac import astrodrizzle
+        from stwcs import updatewcs
+
+        __ = astrodrizzle, updatewcs
+
+
+def work(arguments: argparse.Namespace, kept: Kept) -> None:
+    """Combine the exposures of one version.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+        The command line.
+    kept : darkroom.wfc3.visit.skies.Kept
+        What the versions have in common.
+    """
     from darkroom.atomic import private_folder
     from darkroom.campaign.exposure import read_exposure
     from darkroom.campaign.frames import read_frames
@@ -101,22 +149,25 @@ def main() -> None:
     chosen = vars(read_options(arguments, DrizzleSettings))
     chosen = {name: value for name, value in chosen.items() if value is not None}
     database = chosen.pop("astrometry")
-    folder, stem = arguments.output.parent, arguments.output.name.removesuffix("_sci.fits")
-    with private_folder(folder, stem) as private:
+    with private_folder(arguments.output.parent, arguments.stem) as private:
         visit = combine(
             flts, references, private, parameters=chosen, database=database,
-            exclude=arguments.exclude, keep=arguments.keep,
+            exclude=arguments.exclude, keep=arguments.keep, kept=kept,
         )  # fmt: skip
     settings = visit.report["parameters"] | {"astrometry": database}
     names = set(visit.report["exposures"])
     flts = [path for path in flts if path.name.removesuffix("_flt.fits") in names]
-    write_visit(arguments.output, visit, flts, settings)
+    files = {
+        f"{arguments.stem}_sci.fits": arguments.output,
+        f"{arguments.stem}_wht.fits": arguments.weight,
+    }
+    write_visit(files, visit, flts, settings)
     visit.report["warnings"] += warnings
     for reason in visit.report["left_out"].values():
         print(f"left out: {reason}")
     visit.report["warnings"] += [f"left out: {r}" for r in visit.report["left_out"].values()]
     visit.report["left_out"] |= left_out
-    write_record(folder / f"{stem}.json", {"accepted": True} | visit.report)
+    write_record(arguments.report, {"accepted": True} | visit.report)
     print(f"{len(visit.report['exposures'])} exposures, {visit.report['exptime']:.1f} s")
     for warning in visit.report["warnings"]:
         print(f"WARNING {warning}")

@@ -53,6 +53,7 @@ def main() -> None:
 
     from darkroom.atomic import remove_durably, write_text
     from darkroom.campaign.frames import accepted_exposures
+    from darkroom.memory import kept_large
     from darkroom.plot.book import FigureBook
     from darkroom.report.item import write_item
     from darkroom.wfc3.figures import story
@@ -67,7 +68,7 @@ def main() -> None:
     visits, pictures = read_visits(folder, arguments.archive)
     # The item file goes first: it must never describe figures other than those beside it.
     remove_durably(arguments.output)
-    with FigureBook(arguments.figures) as book:
+    with FigureBook(arguments.figures) as book, kept_large():
         story.tell_visit(book, pictures)
         for one in stories:
             story.tell_exposure(book, one)

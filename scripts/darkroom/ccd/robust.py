@@ -61,8 +61,9 @@ def clipped_std(values: np.ndarray, nsigma: float = 4.0) -> float:
         return np.nan
     centre = order.median(values)
     spread = 1.4826 * order.median_distance(values, centre) or values.std()
+    scratch = np.empty_like(values)
     for _ in range(10):
-        kept = values[np.abs(values - centre) <= nsigma * spread]
+        kept = order.near(values, centre, nsigma * spread, scratch)
         mean = kept.mean()
         kept -= mean
         np.square(kept, out=kept)

@@ -59,7 +59,7 @@ def draw_histogram(
     if edges is None:
         axes.text(0.5, 0.5, "no finite value", transform=axes.transAxes, ha="center")
         return figure
-    counts, _ = np.histogram(flat, edges)
+    counts = order.histogram(flat, edges)
     axes.stairs(counts, edges, fill=True, color=colour, alpha=0.75, label=f"{flat.size:,} pixels")
     highest = counts.max()
     if gaussian is not None:
@@ -124,7 +124,7 @@ def draw_overlaid(
     for (label, colour, _), flat in zip(sets, flats, strict=True):
         if not flat.size:
             continue
-        counts, _ = np.histogram(flat, edges)
+        counts = order.histogram(flat, edges)
         fraction = counts / flat.size
         axes.stairs(fraction, edges, fill=True, color=colour, alpha=0.35)
         axes.stairs(fraction, edges, color=colour, lw=1.4, label=label)

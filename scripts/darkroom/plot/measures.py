@@ -213,7 +213,7 @@ def _log_parabola(flat, centre, sigma, width):
     # A bin is centred on a value that occurs, so that digital levels lie in the middle of bins.
     anchor = flat[np.argmin(np.abs(flat.astype(float) - centre))]
     edges = float(anchor) + width * (np.arange(-half, half + 2) - 0.5)
-    counts, _ = np.histogram(flat, bins=edges)
+    counts = order.histogram(flat, edges)
     middles = (edges[:-1] + edges[1:]) / 2
     good = counts > 0
     if good.sum() < 4:

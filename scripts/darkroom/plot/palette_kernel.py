@@ -5,18 +5,20 @@ from __future__ import annotations
 import numpy as np
 from numba import int64, njit, types, uint8, uint32
 
-_rgb = types.Array(uint8, 2, "C", readonly=True)
+_pixels = types.Array(uint32, 1, "C", readonly=True)
 # Beyond the square of the distance of any two colours.
 _FAR = 3 * 255**2 + 1
 
 
 @njit(
-    types.Tuple((uint8[::1], uint8[:, ::1]))(_rgb, int64, uint32[::1]),
+    types.Tuple((uint8[::1], uint8[:, ::1]))(_pixels, int64, uint32[::1]),
     nogil=True,
     error_model="numpy",
     cache=True,
 )
-def reduce_colours(rgb: np.ndarray, most: int, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def reduce_colours(
+    pixels: np.ndarray, most: int, table: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Choose the colours that are kept exactly, and replace the others by the nearest of them.
 
     One after another is kept: the one whose pixels would be most wrong without it (their number
@@ -25,31 +27,32 @@ def reduce_colours(rgb: np.ndarray, most: int, table: np.ndarray) -> tuple[np.nd
 
     Parameters
     ----------
-    rgb : (n, 3) uint8 array
-        Pixels.
+    pixels : (n,) uint32 array
+        Red in the lowest byte, then green, blue, and one that is not looked at.
     most : int
         Colours at most, up to 256.
     table : (2**24,) uint32 array
-        All 0; written to. Only what is used of it takes memory.
+        All 0, and so again at the end. Only what is used of it takes memory.
 
     Returns
     -------
     indices : (n,) uint8 array
     palette : (k, 3) uint8 array
     """
-    n = rgb.shape[0]
+    n = pixels.size
     where = np.empty(n, np.uint32)
     colours = np.empty(256, np.int64)
     counts = np.zeros(256, np.int64)
     number = 0
-    before, place, repeats = np.int64(-1), np.uint32(0), 0
+    before, place, repeats = pixels[0], np.uint32(0), 0
     for i in range(n):
-        packed = (np.int64(rgb[i, 0]) << 16) | (np.int64(rgb[i, 1]) << 8) | np.int64(rgb[i, 2])
         # Most pixels are as the one before.
-        if packed == before:
+        if pixels[i] == before and i:
             where[i] = place
             repeats += 1
             continue
+        before, seen = pixels[i], np.int64(pixels[i])
+        packed = ((seen & 255) << 16) | (seen & 0xFF00) | (seen >> 16 & 255)
         if table[packed] == 0:
             if number == colours.size:
                 more, more_counts = np.empty(2 * number, np.int64), np.zeros(2 * number, np.int64)
@@ -60,9 +63,11 @@ def reduce_colours(rgb: np.ndarray, most: int, table: np.ndarray) -> tuple[np.nd
             number += 1
             table[packed] = number
         counts[place] += repeats
-        before, place, repeats = packed, np.uint32(table[packed] - 1), 1
+        place, repeats = np.uint32(table[packed] - 1), 1
         where[i] = place
     counts[place] += repeats
+    for c in range(number):
+        table[colours[c]] = 0
     nearest = np.zeros(number, np.uint8)
     distance = np.full(number, _FAR)
     kept = min(most, number)

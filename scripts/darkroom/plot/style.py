@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from darkroom.compiled import load_kernel
+from darkroom.plot import ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -118,29 +119,32 @@ def save(figure: Figure, path: StrPath) -> None:
     gets fewer colours, then fewer pixels.
     """
     canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    picture = Image.fromarray(np.array(canvas.buffer_rgba())[..., :3])
-    content = _webp(picture, _COLOURS)
+    with ticks.remembered():
+        canvas.draw()
+    drawn_pixels = np.asarray(canvas.buffer_rgba())
+    content = _webp(drawn_pixels, _COLOURS)
     for colours, part in _SMALLER:
         if len(content) <= LARGEST:
             break
+        picture = Image.fromarray(np.ascontiguousarray(drawn_pixels[..., :3]))
         size = (round(picture.width * part), round(picture.height * part))
         # The mean of the pixels that become one: no hot pixel or line is lost.
-        content = _webp(picture.resize(size, Image.Resampling.BOX), colours)
+        smaller = picture.resize(size, Image.Resampling.BOX).convert("RGBA")
+        content = _webp(np.asarray(smaller), colours)
     Path(path).write_bytes(content)
 
 
-def _webp(picture, colours):
-    """Return a picture, reduced to so many colours, as a WebP file without loss."""
+def _webp(rgba, colours):
+    """Return a picture (ny, nx, 4), reduced to so many colours, as a WebP file without loss."""
     file = io.BytesIO()
-    indices, palette = _palette(np.asarray(picture), colours)
+    indices, palette = _palette(rgba, colours)
     Image.fromarray(palette[indices]).save(
         file, format="webp", lossless=True, method=4, quality=_EFFORT
     )
     return file.getvalue()
 
 
-def _palette(rgb, most):
+def _palette(rgba, most):
     """Return palette indices (ny, nx) and a palette of at most `most` colours (n, 3), both uint8.
 
     One colour after another is kept exactly, the one whose pixels would be most wrong without it.
@@ -148,9 +152,15 @@ def _palette(rgb, most):
     letters, are replaced by the nearest.
     """
     kernel = load_kernel("darkroom.plot.palette_kernel")
-    pixels = np.ascontiguousarray(rgb).reshape(-1, 3)
-    indices, palette = kernel.reduce_colours(pixels, most, np.zeros(1 << 24, np.uint32))
-    return indices.reshape(rgb.shape[:2]), palette
+    pixels = np.ascontiguousarray(rgba).view("<u4").reshape(-1)
+    indices, palette = kernel.reduce_colours(pixels, most, _colours_seen())
+    return indices.reshape(rgba.shape[:2]), palette
+
+
+@functools.cache
+def _colours_seen():
+    """Return the table of colours that the kernel leaves as it was."""
+    return np.zeros(1 << 24, np.uint32)
 
 
 def colour_map(name: str, colours: int = _MAP_COLOURS) -> Colormap:

@@ -36,7 +36,7 @@ def locked(checkout, server):
 
 
 @pytest.mark.parametrize(
-    ("name", "batches"), [("nrc09_darks", 4), ("wfc3_icqtbb020", 1), (SMALL, 2)]
+    ("name", "batches"), [("nrc09_darks", 10), ("wfc3_icqtbb020", 2), (SMALL, 2)]
 )
 def test_a_campaign_is_locked_once_and_planned_without_the_archive(locked, server, name, batches):
     checkout = locked(name)

@@ -29,20 +29,20 @@ DARKS = {
         for g, t in [(1.5, 2), (500, 2), (30, 100), (500, 100)]
     ],
 }  # fmt: skip
-#: For each instrument: simulator and its settings, item, files that tell when to kill the run, and
-#: a product of all exposures.
+#: For each instrument: simulator and its settings, item, files that tell when to kill the run (with
+#: batches; without, they are not in .made), and further ones: the steps that have batches.
 CASES = {
     "wfc3": (
         wfc3, VISIT, {"frames": {"science": "*_raw.fits"}}, "item/original/.made/*.json",
-        "reprocessed_drz_sci.fits",
+        ["item/reads/.made", "item/reprocessed/.made", "item/.made"],
     ),
     "cgi": (
-        cgi, DARKS, {"frames": {"dark": "*.fits"}, "cgi": {"geometry": "small"}}, "raw/item/*.json",
-        "noise_maps.fits",
+        cgi, DARKS, {"frames": {"dark": "*.fits"}, "cgi": {"geometry": "small"}},
+        "item/stacks/*/.made/*.fits", ["item/stacks/*/.made"],
     ),
     "ccd": (
-        ccd, SMALL, {"frames": {"bias": "bias_*", "dark": "dark_*"}}, "raw/item/*.json",
-        "dark_rate.fits",
+        ccd, SMALL, {"frames": {"bias": "bias_*", "dark": "dark_*", "science": "target_*"}},
+        "item/.made/*.fits", ["item/.made"],
     ),
 }  # fmt: skip
 
@@ -51,11 +51,11 @@ class Campaign:
     """A campaign of a local folder of exposures, in a checkout of its own."""
 
     def __init__(self, folder, instrument, frames):
-        _, settings, item, self._moment, product = CASES[instrument]
+        _, settings, item, self._moment, self._steps = CASES[instrument]
         self.checkout = Checkout(folder / "checkout")
         self.frames = folder / "frames"
         shutil.copytree(frames, self.frames)
-        self.targets = [f"results/batched/item/{name}" for name in ("frames.tsv", product)]
+        self.results = self.checkout.folder / "results" / "batched"
         more = {}
         if instrument == "wfc3":
             references.write_references(
@@ -76,31 +76,34 @@ class Campaign:
         self.checkout.snakemake("lock", "--config", self.choice, "replace_lock=true")
 
     def run(self, size):
-        """Run to the end."""
-        self.checkout.snakemake(*self.targets, "--config", self.choice, f"batch={size}")
+        """Make everything; products that are asked for by name would not take others along."""
+        self.checkout.snakemake("--config", self.choice, f"batch={size}")
 
     def run_and_kill(self, size):
         """Run until the first exposures are made, and end all of it at once."""
         process = subprocess.Popen(
-            self.checkout.command(*self.targets, "--config", self.choice, f"batch={size}"),
+            self.checkout.command("--config", self.choice, f"batch={size}"),
             cwd=self.checkout.folder,
             env=self.checkout.environment(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        results = self.checkout.folder / "results" / "batched"
         single = self._moment.replace("/.made", "")
         while process.poll() is None:
-            if any(results.glob(self._moment)) or any(results.glob(single)):
+            if any(self.results.glob(self._moment)) or any(self.results.glob(single)):
                 break
             time.sleep(0.02)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
+    def batches(self):
+        """Return of which steps exposures or products were taken along."""
+        return [step for step in self._steps if any(self.results.glob(f"{step}/.claims"))]
+
     def products(self):
         """Return the pixels of every FITS file of the item, and who was refused."""
-        folder = self.checkout.folder / "results" / "batched" / "item"
+        folder = self.results / "item"
         found = {"frames": (folder / "frames.tsv").read_text()}
         for path in sorted(folder.rglob("*.fits")):
             with fits.open(path) as hdus:
@@ -143,8 +146,9 @@ def test_a_kill_a_rerun_and_an_exclusion_give_what_single_jobs_give(tmp_path, tr
     campaign.run_and_kill(size)
     campaign.run(size)
     assert campaign.products() == whole
+    assert campaign.batches() == (CASES[instrument][-1] if size > 1 else [])
     assert not list(campaign.checkout.folder.glob("results/**/*.part*"))
-    again = campaign.checkout.jobs(*campaign.targets, "--config", campaign.choice, f"batch={size}")
+    again = campaign.checkout.jobs("--config", campaign.choice, f"batch={size}")
     assert again == {}
     spoilt = sorted(campaign.frames.iterdir())[1]
     good = spoilt.read_bytes()

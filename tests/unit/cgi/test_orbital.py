@@ -17,6 +17,7 @@ from darkroom.cgi.stacks.gather import read_moments, sort_out
 from darkroom.cgi.stacks.sources import MomentsSource
 from darkroom.cgi.stacks.wings import measure
 from darkroom.cgi.units import COSMIC
+from darkroom.compiled import load_kernel
 
 BEST = Settings("best", Calibration(kgain=8.7))
 
@@ -187,3 +188,24 @@ def test_masks_of_good_frames_are_seldom_grown(gain):
         flags = np.where(rng.random(data.shape) < 0.003, COSMIC, 0).astype(np.uint16)
         grown += measure(data, flags, None) is not None
     assert grown == 0
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 8])
+def test_samples_are_added_up_by_row_and_place_above_the_lower_median_of_their_pixel(number):
+    rng = np.random.default_rng(number)
+    data, place = rng.normal(0, 1, (number, 5, 40)), rng.integers(0, 7, (number, 5, 40))
+    good = rng.random(data.shape) < 0.7
+    rest = np.where(good, data, np.nan)
+    if number > 2:
+        ordered, count = np.sort(rest, axis=0), np.isfinite(rest).sum(axis=0, keepdims=True)
+        rest = rest - np.take_along_axis(ordered, np.maximum((count - 1) // 2, 0), axis=0)
+    index = (np.arange(number * 5).reshape(number, 5, 1) * 7 + place)[good]
+    sums, numbers = np.zeros((number, 5, 7)), np.zeros((number, 5, 7), np.int64)
+    squares, far = np.zeros((number, 5)), good & (place == 0)
+    load_kernel("darkroom.cgi.stacks.wings_kernel").add_up(
+        data, good, place.astype(np.uint8), number > 2, sums, numbers, squares
+    )
+    assert np.array_equal(sums.ravel(), np.bincount(index, rest[good], sums.size))
+    assert np.array_equal(numbers.ravel(), np.bincount(index, minlength=sums.size))
+    rows = np.nonzero(far.reshape(number * 5, 40))[0]
+    assert np.array_equal(squares.ravel(), np.bincount(rows, rest[far] ** 2, squares.size))

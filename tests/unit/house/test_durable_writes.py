@@ -45,6 +45,7 @@ ALLOWED = {
     "darkroom/wfc3/engine/calwf3.py:_gather_references": "in calwf3's private folder",
     "darkroom/wfc3/engine/products.py:product_paths": "a probe, removed at once",
     "darkroom/wfc3/visit/drizzle.py:_copy": "in AstroDrizzle's private folder",
+    "darkroom/wfc3/visit/skies.py:get": "in a folder private to the run",
 }
 
 

@@ -55,6 +55,14 @@ def test_levels_are_counted(kind):
     np.testing.assert_array_equal(counts, expected[1])
 
 
+@pytest.mark.parametrize("kind", [np.float32, np.float64, np.uint16, np.int64])
+@pytest.mark.parametrize("edges", [np.linspace(-3, 40, 51), np.array([0.0, 1.0, 1.5, 9.0, 9.1])])
+def test_histograms_are_those_of_numpy(kind, edges):
+    values = np.abs(np.random.default_rng(3).normal(9, 9, 5000)).astype(kind)
+    values[: edges.size] = np.maximum(edges, 0).astype(kind)
+    assert np.array_equal(order.histogram(values, edges), np.histogram(values, edges)[0])
+
+
 def test_what_is_no_digital_level_has_none():
     assert order.levels(np.array([1.0, 1.5]), 100) is None
     assert order.levels(np.array([0.0, 101.0]), 100) is None

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shlex
 import subprocess
 
 import numpy as np
@@ -86,6 +87,35 @@ def test_a_visit_is_combined_with_the_weight_of_its_exposure_time(combine, visit
     # AstroDrizzle leaves the values of flagged pixels where no other pixel falls.
     assert header["FILLVAL"] == "none"
     assert np.isfinite(image[weight == 0]).any()
+
+
+def test_two_versions_made_by_one_program_are_those_of_two(combine, visit, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    flts = [other / path.name for path in visit.flts]
+    for source, target in zip(visit.flts, flts, strict=True):
+        target.write_bytes(source.read_bytes())
+    with fits.open(flts[0], mode="update") as hdus:
+        hdus["SCI"].data += np.float32(0.01)
+
+    def pixels(stem):
+        planes = [fits.getdata(f"{stem}_{part}.fits").tobytes() for part in ("sci", "wht")]
+        return *planes, json.loads(stem.with_name(f"{stem.name}.json").read_text())
+
+    alone = []
+    for some in (flts, visit.flts):
+        output, _ = combine(some)
+        alone.append(pixels(output.with_name("visit_drz")))
+    assert alone[0] != alone[1]
+    folder = output.parent
+    words = ["--references", visit.references, *map("--batch-file={}".format, flts)]
+    for option, name in (("output", "_sci.fits"), ("weight", "_wht.fits"), ("report", ".json")):
+        words += [f"--{option}", folder / f"other_drz{name}"]
+    along = shlex.join(map(str, [*words, "--", *flts]))
+    combine(visit.flts, "--batch", 2, f"--along={along}")
+    assert pixels(folder / "visit_drz") == alone[1]
+    assert pixels(folder / ".made" / "other_drz") == alone[0]
+    assert fits.getheader(folder / ".made/other_drz_wht.fits")["FILENAME"] == "other_drz_wht.fits"
 
 
 def test_an_exposure_left_at_1024_is_freed_of_it_and_one_with_other_flags_is_missed(

@@ -262,7 +262,7 @@ def test_an_exposure_without_sky_at_one_side_does_not_stop_the_report():
 
 
 def test_a_fall_back_of_the_sky_matching_is_an_error(tmp_path, monkeypatch):
-    def fall_back(_, __):
+    def fall_back(*_):
         (tmp_path / "astrodrizzle.log").write_text(
             'x\nWARNING: Reverting sky computation to "localmin".\n'
         )

@@ -6,7 +6,7 @@ from astropy.wcs import WCS
 from scipy.ndimage import median_filter
 
 from darkroom.compiled import load_kernel
-from darkroom.wfc3.visit.registration import REFUSE_PIXELS, find_sources, offsets
+from darkroom.wfc3.visit.registration import REFUSE_PIXELS, Sources, find_sources, offsets
 
 SIDE = 128
 
@@ -27,7 +27,7 @@ def image(seed, dither=(0.0, 0.0), off=(0.0, 0.0), stars=40, noise=0.02, hot=0):
     wcs.wcs.ctype = ["RA---TAN", "DEC--TAN"]
     wcs.wcs.crval, wcs.wcs.cdelt = [150.0, 2.0], [-0.128 / 3600, 0.128 / 3600]
     wcs.wcs.crpix = [64.0 - dither[0], 64.0 - dither[1]]
-    return find_sources(data, np.zeros(data.shape, int), wcs)
+    return Sources(*find_sources(data, np.zeros(data.shape, int)), wcs, data.shape)
 
 
 DITHERS = [(0, 0), (4.3, 1.1), (-2.2, 5.0), (3.1, -4.4)]

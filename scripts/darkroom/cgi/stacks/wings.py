@@ -16,6 +16,7 @@ import numpy as np
 
 from darkroom.cgi.stacks.growth import Growth
 from darkroom.cgi.units import COSMIC
+from darkroom.compiled import load_kernel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +31,8 @@ _FRAMES, _ROWS = 8, 256
 _AROUND = 6
 # Beginnings of the blocks of a tail, in pixels after the mask; the last one ends it.
 _BLOCKS = (1, 3, 5, 9, 17, 33, 65, 129, 257, 513, 1025, 2049)
+# The number of the block that begins at or before a distance, by the distance.
+_BLOCK_OF = np.searchsorted(_BLOCKS, np.arange(_BLOCKS[-1] + 1), side="right").astype(np.uint8)
 # Significance of the first rings or blocks together for a mask to be grown, and of its last one.
 _FIRST, _NEXT = 6.0, 3.0
 # Rows of frames with hits that a measurement needs, and other pixels that such a row needs.
@@ -206,14 +209,10 @@ def measure(data: np.ndarray, flags: np.ndarray, persistent: np.ndarray | None) 
     good = (flags == 0) & np.isfinite(data)
     blocks, rings = len(_BLOCKS) - 1, _AROUND
     # Place of a sample: ring (1 to 6) or block (7 on); 0 is far from all hits.
-    block = np.searchsorted(_BLOCKS, after, side="right")
+    block = _BLOCK_OF[np.minimum(after, _BLOCKS[-1])]
     tail = (block >= 1) & (block <= blocks) & ((after <= rings) | (around > rings))
-    place = np.where(tail, rings + block, np.where(around <= rings, around, 0))
-    rest = np.where(good, data, np.nan)
-    with np.errstate(invalid="ignore"):
-        if len(data) > 2:
-            rest = rest - _median(rest, axis=0)
-    rows = _Rows(rest, good, place, 1 + rings + blocks)
+    place = np.where(tail, rings + block, np.where(around <= rings, around, np.uint8(0)))
+    rows = _Rows(data, good, place, 1 + rings + blocks)
     reach = _reach(rows, range(1, rings + 1))
     length = _reach(rows, range(rings + 1, rings + 1 + blocks))
     if not (reach or length):
@@ -232,14 +231,16 @@ class _Rows:
     theirs less significant. The pixels of a row share the error of its bias, which drops out.
     """
 
-    def __init__(self, rest, good, place, nplaces):
-        nrows = rest.shape[0] * rest.shape[1]
-        good = good & np.isfinite(rest)
-        row = np.repeat(np.arange(nrows), rest.shape[2]).reshape(rest.shape)
-        index, values = (row * nplaces + place)[good], rest[good]
-        sums = np.bincount(index, values, nrows * nplaces).reshape(nrows, nplaces)
-        numbers = np.bincount(index, minlength=nrows * nplaces).reshape(nrows, nplaces)
-        squares = np.bincount(row[good & (place == 0)], rest[good & (place == 0)] ** 2, nrows)
+    def __init__(self, data, good, place, nplaces):
+        shape = data.shape[:2]
+        sums, numbers = np.zeros((*shape, nplaces)), np.zeros((*shape, nplaces), np.int64)
+        squares = np.zeros(shape)
+        # The median of three frames or more takes off what a pixel always has.
+        load_kernel("darkroom.cgi.stacks.wings_kernel").add_up(
+            data, good, place, len(data) > 2, sums, numbers, squares
+        )
+        sums, numbers = sums.reshape(-1, nplaces), numbers.reshape(-1, nplaces)
+        squares = squares.reshape(-1)
         kept = numbers[:, 0] >= _OTHERS
         self.numbers, far = numbers[kept], numbers[kept, 0]
         level = sums[kept, 0] / np.maximum(far, 1)
@@ -270,11 +271,3 @@ def _reach(rows, places):
     single = [rows.excess([place]) for place in places]
     return max((k + 1 for k, (excess, error) in enumerate(single) if excess > _NEXT * error),
                default=0)  # fmt: skip
-
-
-def _median(values, axis):
-    """Return the lower median of the finite values, NaN where there is none."""
-    ordered = np.sort(values, axis=axis)  # NaN last
-    number = np.isfinite(values).sum(axis=axis, keepdims=True)
-    middle = np.maximum((number - 1) // 2, 0)
-    return np.take_along_axis(ordered, middle, axis)[0]

@@ -11,6 +11,7 @@ import os
 import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,10 +26,12 @@ from darkroom.wfc3.files.mask import flags_to_combine
 from darkroom.wfc3.visit.registration import (
     REFUSE_PIXELS,
     WARN_PIXELS,
+    Sources,
     find_sources,
     offsets,
 )
 from darkroom.wfc3.visit.settings import DrizzleSettings
+from darkroom.wfc3.visit.skies import Kept, measured_once
 from darkroom.wfc3.visit.weights import check_visit
 from darkroom.words import counted
 
@@ -76,6 +79,7 @@ def combine(
     database: bool = False,
     exclude: bool = False,
     keep: Collection[str] = (),
+    kept: Kept | None = None,
 ) -> Visit:
     """Combine the exposures of a visit.
 
@@ -95,6 +99,8 @@ def combine(
         Leave out exposures whose stars lie beside those of the others.
     keep : collection of str
         Exposures that are combined in any case.
+    kept : darkroom.wfc3.visit.skies.Kept, optional
+        What was computed of other versions of these exposures.
 
     Returns
     -------
@@ -106,17 +112,17 @@ def combine(
         When stars of an exposure lie beside those of the others, the exposures cannot be combined,
         or AstroDrizzle fails, changes the method of sky matching or drops an exposure.
     """
-    settings = {**NOTEBOOK, **(parameters or {})}
+    settings, kept = {**NOTEBOOK, **(parameters or {})}, kept or Kept()
     # An absolute path, since the working folder is changed for AstroDrizzle.
     private = Path(private).resolve()
     copies = [_copy(path, private) for path in flts]
     _check_together(flts)
     _update_wcs(copies, references, private, database)
-    register = _registered(copies, keep, exclude=exclude)
+    register = _registered(copies, keep, kept, exclude=exclude)
     used = [i for i, path in enumerate(copies) if _name(path) not in register["left_out"]]
     copies, flts = [copies[i] for i in used], [flts[i] for i in used]
     with _working_in(private):
-        _astrodrizzle([path.name for path in copies], settings)
+        _astrodrizzle([path.name for path in copies], settings, kept)
     log = (private / _LOG).read_text(errors="replace")
     if settings["skymethod"] == "match" and _FALLBACK in log:
         raise DarkroomError(
@@ -138,13 +144,14 @@ def _name(path):
     return path.name.removesuffix("_flt.fits")
 
 
-def _registered(copies, keep, *, exclude):
+def _registered(copies, keep, kept, *, exclude):
     """Compare the positions of stars; refuse or leave out exposures whose pointing is off."""
-    images, kept = [], {name.removesuffix("_raw") for name in keep}
+    images, in_any_case = [], {name.removesuffix("_raw") for name in keep}
     for path in copies:
         with fits.open(path, memmap=False) as hdus:
-            wcs = WCS(hdus["SCI", 1].header, hdus)
-            images.append(find_sources(hdus["SCI", 1].data, _flags(hdus), wcs))
+            sci, dq = hdus["SCI", 1].data, _flags(hdus)
+            places = kept.get(("sources", sci, dq), partial(find_sources, sci, dq))
+            images.append(Sources(*places, WCS(hdus["SCI", 1].header, hdus), sci.shape))
     found = dict(zip(map(_name, copies), offsets(images), strict=True))
     off = {name: one for name, one in found.items() if one and one[0] > WARN_PIXELS}
     words = {
@@ -156,7 +163,7 @@ def _registered(copies, keep, *, exclude):
         name: f"{text}, at most {REFUSE_PIXELS:g} is allowed: it did not point where its header "
         "says, as without guide stars"
         for name, text in words.items()
-        if off[name][0] > REFUSE_PIXELS and name not in kept
+        if off[name][0] > REFUSE_PIXELS and name not in in_any_case
     }
     if refused and not exclude:
         listed = "\n  ".join(refused.values())
@@ -220,23 +227,24 @@ def _update_wcs(copies, references, private, database):
                 raise InputError(path, "has no distortion after updatewcs", "check its IDCTAB")
 
 
-def _astrodrizzle(names, settings):
+def _astrodrizzle(names, settings, kept):
     from drizzlepac import astrodrizzle
 
     chosen = {
         name: value for name, value in settings.items() if value is not None and name not in _OWN
     }
     try:
-        astrodrizzle.AstroDrizzle(
-            names,
-            output="visit",
-            preserve=False,
-            build=False,
-            context=False,
-            clean=True,
-            num_cores=1,
-            **chosen,
-        )
+        with measured_once(kept):
+            astrodrizzle.AstroDrizzle(
+                names,
+                output="visit",
+                preserve=False,
+                build=False,
+                context=False,
+                clean=True,
+                num_cores=1,
+                **chosen,
+            )
     except Exception as error:
         raise DarkroomError(f"AstroDrizzle failed: {error}") from error
 

@@ -51,7 +51,7 @@ class Sources:
     shape: tuple[int, int]
 
 
-def find_sources(sci: np.ndarray, dq: np.ndarray, wcs: WCS) -> Sources:
+def find_sources(sci: np.ndarray, dq: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Find the brightest point sources of an image.
 
     Parameters
@@ -59,8 +59,11 @@ def find_sources(sci: np.ndarray, dq: np.ndarray, wcs: WCS) -> Sources:
     sci, dq : (ny, nx) arrays
         Rates, of single precision, and flags; nothing is found where a pixel within one of it is
         flagged.
-    wcs : astropy.wcs.WCS
-        Of the image.
+
+    Returns
+    -------
+    x, y : (n,) arrays
+        Pixels counted from 0.
     """
     good = np.isfinite(sci) & (dq == 0)
     values = np.float32(sci)
@@ -81,7 +84,7 @@ def find_sources(sci: np.ndarray, dq: np.ndarray, wcs: WCS) -> Sources:
                           y + (values[2] - values[0]).sum() / weight))  # fmt: skip
     found.sort(reverse=True)
     table = np.array(found[:_MOST], float).reshape(-1, 3)
-    return Sources(table[:, 1], table[:, 2], wcs, sci.shape)
+    return table[:, 1], table[:, 2]
 
 
 def _running_median(image):

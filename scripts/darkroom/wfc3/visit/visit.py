@@ -30,15 +30,14 @@ _OWN_HISTORY = "AstroDrizzle processing performed using:"
 
 
 def write_visit(
-    path: Path, visit: Visit, flts: Sequence[StrPath], settings: dict[str, Any]
+    files: dict[str, Path], visit: Visit, flts: Sequence[StrPath], settings: dict[str, Any]
 ) -> None:
     """Write image and weights of a visit.
 
     Parameters
     ----------
-    path : pathlib.Path
-        The image, ``…_sci.fits``; then the weights are written to ``…_wht.fits`` in the same
-        folder.
+    files : dict of pathlib.Path
+        The image's and the weights' file, by the names that their headers state.
     visit : darkroom.wfc3.visit.drizzle.Visit
         The combined visit.
     flts : sequence of path-like
@@ -46,15 +45,14 @@ def write_visit(
     settings : dict
         Parameters, for the provenance.
     """
-    for suffix, data in (("sci", visit.science), ("wht", visit.weight)):
+    for (name, path), data in zip(files.items(), (visit.science, visit.weight), strict=True):
         header = _visit_header(visit.header)
-        name = path.name.replace("_sci.fits", f"_{suffix}.fits")
         header["FILENAME"] = name
-        if suffix == "wht":
+        if data is visit.weight:
             header["BUNIT"] = ("s", "exposure time of each pixel")
         stamp(header, made_by="combine_visit", inputs=flts, settings=settings, packages=_TOOLS)
         image = np.ascontiguousarray(data, np.float32)
-        write(path.with_name(name), [fits.PrimaryHDU(image, header=header)])
+        write(path, [fits.PrimaryHDU(image, header=header)])
 
 
 def _visit_header(header):

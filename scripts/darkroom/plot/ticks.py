@@ -1,0 +1,52 @@
+"""Ticks that are worked out once for each place and range of their axis while a figure is drawn.
+
+To lay a figure out and to draw it, matplotlib places the ticks of each axis and measures their
+labels some twelve times, and three times of these something has changed.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from unittest.mock import patch
+from weakref import WeakKeyDictionary
+
+from matplotlib.axis import Axis
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def remembered() -> Iterator[None]:
+    """Let axes keep their ticks and the boxes of tick labels until range or place change.
+
+    In the block a figure is laid out and drawn, and nothing else may change its axes. Pictures are
+    the same to the bit.
+    """
+    ticks: WeakKeyDictionary = WeakKeyDictionary()
+    boxes: WeakKeyDictionary = WeakKeyDictionary()
+    update, measure = Axis._update_ticks, Axis._get_ticklabel_bboxes
+
+    def _update_ticks(axis):
+        state = _state(axis)
+        if axis not in ticks or ticks[axis][0] != state:
+            ticks[axis] = state, update(axis)
+        return list(ticks[axis][1])
+
+    def _get_ticklabel_bboxes(axis, shown, renderer):
+        state = *_state(axis), *map(id, shown)
+        if axis not in boxes or boxes[axis][0] != state:
+            boxes[axis] = state, measure(axis, shown, renderer)
+        return tuple(map(list, boxes[axis][1]))
+
+    with (
+        patch.object(Axis, "_update_ticks", _update_ticks),
+        patch.object(Axis, "_get_ticklabel_bboxes", _get_ticklabel_bboxes),
+    ):
+        yield
+
+
+def _state(axis):
+    """Return all that ticks and the places of their labels depend on: the range, and the place."""
+    return *axis.get_view_interval(), *axis.axes.bbox.bounds
