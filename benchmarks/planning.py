@@ -1,6 +1,6 @@
-"""What it costs to plan a campaign of 50,000 jobs: our rules, and the same jobs with bare rules.
+"""What it costs to plan a campaign of 50,000 exposures: our rules, and bare ones.
 
-    .venv/bin/python benchmarks/planning.py [--jobs 50000] [--repeat 3] [--folder PATH]
+    .venv/bin/python benchmarks/planning.py [--exposures 50000] [--repeat 3] [--folder PATH]
 
 A campaign of WFC3 visits, NIRCam and CGI darks and CCD nights is written with its lock, and planned
 by a dry run from nothing. The bare workflow has the same rules, files and jobs, each rule with
@@ -28,8 +28,8 @@ sys.path.insert(0, str(ROOT / "scripts"))
 from darkroom.campaign.campaign import open_campaign  # noqa: E402
 from darkroom.campaign.lock import Exposure, Lock  # noqa: E402
 
-# Exposures of one item, and how many items there are in a campaign of about 50,000 jobs.
-SHARES = {"wfc3": (20, 280), "nircam": (100, 32), "cgi": (200, 16), "ccd": (120, 16)}
+# Exposures of one item, and how many items there are in a campaign of 50,000 exposures.
+SHARES = {"wfc3": (20, 250), "nircam": (200, 225), "cgi": (300, 80), "ccd": (200, 130)}
 QUERY = {
     "wfc3": {"mission": "hst", "proposal_id": 14037},
     "nircam": {"mission": "jwst", "program": 1062, "exp_type": "NRC_DARK"},
@@ -123,12 +123,12 @@ def exposures(instrument, name, count):
         yield Exposure(name, role, exposure, file, f"local:{file}", 1000, FACTS[instrument])
 
 
-def write_campaign(folder, archive, jobs):
-    """Write a campaign and its lock for about so many jobs."""
+def write_campaign(folder, archive, number):
+    """Write a campaign and its lock of about so many exposures; return how many."""
     shares = {k: v for k, v in SHARES.items() if (k in QUERY) == (archive["kind"] == "mast")}
     items, rows = {}, []
     for instrument, (count, of_50000) in shares.items():
-        for k in range(max(1, round(of_50000 * jobs / 50000))):
+        for k in range(max(1, round(of_50000 * number / 50000))):
             name = f"{instrument}{k:04d}"
             items[name] = item(instrument)
             rows += exposures(instrument, name, count)
@@ -143,6 +143,7 @@ def write_campaign(folder, archive, jobs):
     campaign = open_campaign(str(path), ROOT)
     head = {"campaign": "big", "archive": archive["kind"], "query": campaign.query_digest()}
     Lock(folder / "big.lock.tsv", head, rows).write()
+    return len(rows)
 
 
 def planned(folder, snakefile, quiet, *arguments):
@@ -157,10 +158,10 @@ def planned(folder, snakefile, quiet, *arguments):
     return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
-def compare(folder, archive, jobs, repeat):
+def compare(folder, archive, number, repeat):
     """Print what a campaign's plan costs with our rules and with bare ones."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_campaign(folder, archive, jobs)
+    count = write_campaign(folder, archive, number)
     dump = [sys.executable, "-c", DUMP, str(ROOT / "Snakefile")]
     told = subprocess.run(dump, cwd=folder, check=True, capture_output=True, text=True).stdout
     bare, rarely = folder / "bare.smk", folder / "rarely.smk"
@@ -168,7 +169,7 @@ def compare(folder, archive, jobs, repeat):
     rarely.write_text(f"{COLLECT_RARELY}{BARE}")
     profile = ["--workflow-profile", str(ROOT / "profiles" / "default")]
     chosen = ["--config", "campaign=big.yaml"]
-    print(f"{archive['kind']}: {told.split()[-1]} jobs")
+    print(f"{archive['kind']}: {count} exposures, {told.split()[-1]} jobs")
     for name, quiet in {"plan": [], "plan and commands": ["rules"]}.items():
         runs = {"darkroom": [], "bare": [], "rarely": []}
         for _ in range(repeat):
@@ -192,15 +193,15 @@ def report(name, runs):
 def main():
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--jobs", type=int, default=50000)
+    parser.add_argument("--exposures", type=int, default=50000)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--folder", type=Path)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = arguments.folder or Path(scratch)
-        compare(folder / "mast", {"kind": "mast"}, arguments.jobs, arguments.repeat)
+        compare(folder / "mast", {"kind": "mast"}, arguments.exposures, arguments.repeat)
         local = {"kind": "local", "folder": "."}
-        compare(folder / "local", local, arguments.jobs, arguments.repeat)
+        compare(folder / "local", local, arguments.exposures, arguments.repeat)
 
 
 if __name__ == "__main__":
