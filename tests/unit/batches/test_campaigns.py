@@ -30,11 +30,11 @@ DARKS = {
     ],
 }  # fmt: skip
 #: For each instrument: simulator and its settings, item, files that tell when to kill the run (with
-#: batches; without, they are not in .made), and further ones: the steps that have batches.
+#: batches; without, they are not in .made), and where programs take other products along.
 CASES = {
     "wfc3": (
-        wfc3, VISIT, {"frames": {"science": "*_raw.fits"}}, "item/original/.made/*.json",
-        ["item/reads/.made", "item/reprocessed/.made", "item/.made"],
+        wfc3, VISIT, {"frames": {"science": "*_raw.fits"}}, "item/original/*.json",
+        ["item/.made"],
     ),
     "cgi": (
         cgi, DARKS, {"frames": {"dark": "*.fits"}, "cgi": {"geometry": "small"}},
@@ -98,7 +98,7 @@ class Campaign:
         process.wait()
 
     def batches(self):
-        """Return of which steps exposures or products were taken along."""
+        """Return of which steps products were taken along."""
         return [step for step in self._steps if any(self.results.glob(f"{step}/.claims"))]
 
     def products(self):
@@ -147,6 +147,11 @@ def test_a_kill_a_rerun_and_an_exclusion_give_what_single_jobs_give(tmp_path, tr
     campaign.run(size)
     assert campaign.products() == whole
     assert campaign.batches() == (CASES[instrument][-1] if size > 1 else [])
+    exposures = len(list(frames.iterdir()))
+    lists = len(list(campaign.results.glob("item/batches/raw/*.list")))
+    # Four stacks of the coronagraph have batches of their own.
+    few = {1: exposures, 7: -(-exposures // 7), 1000: 1}[size]
+    assert lists == (max(few, 4) if instrument == "cgi" else few)
     assert not list(campaign.checkout.folder.glob("results/**/*.part*"))
     again = campaign.checkout.jobs("--config", campaign.choice, f"batch={size}")
     assert again == {}
