@@ -37,7 +37,8 @@ CASES = {
         ["item/.made"],
     ),
     "cgi": (
-        cgi, DARKS, {"frames": {"dark": "*.fits"}, "cgi": {"geometry": "small"}},
+        cgi, DARKS,
+        {"frames": {"dark": "*.fits"}, "cgi": {"geometry": "small", "frames_per_part": 2}},
         "item/stacks/*/.made/*.fits", ["item/stacks/*/.made"],
     ),
     "ccd": (
