@@ -97,9 +97,11 @@ rule status_list:
     shell:
         r"printf '%s\0' {input.lists:q} | xargs -0 cat -- 2> {log:q} | "
         r"folder={params.folder:q} awk -F '\t' -v item={wildcards.item:q} "
-        r"""'NR == FNR {{if ($1 == item) order[++n] = ENVIRON["folder"] "/" $3 ".json"; next}} """
+        r"""'NR == FNR {{if (!/^#/ && heads++ && $1 == item) """
+        r"""order[++n] = ENVIRON["folder"] "/" $3 ".json"; next}} """
         r"""/^# sha256 /{{sum = $0; next}} {{sums[$0] = sum}} """
-        r"""END {{for (k = 1; k <= n; k++) {{if (!(order[k] in sums)) exit 1; """
+        r"""END {{for (k = 1; k <= n; k++) {{if (!(order[k] in sums)) """
+        r"""{{print "ERROR no batch lists " order[k] > "/dev/stderr"; exit 1}} """
         r"""print sums[order[k]] "\n" order[k]}}}}' """
         r"{params.lock:q} - 2>> {log:q} > {output.list:q}"
 
