@@ -96,12 +96,12 @@ rule status_list:
     # In the order of the lock: batches may hold the exposures in another.
     shell:
         r"printf '%s\0' {input.lists:q} | xargs -0 cat -- 2> {log:q} | "
-        r"folder={params.folder:q} awk -F '\t' -v item={wildcards.item:q} "
-        r"""'NR == FNR {{if (!/^#/ && heads++ && $1 == item) """
-        r"""order[++n] = ENVIRON["folder"] "/" $3 ".json"; next}} """
-        r"""/^# sha256 /{{sum = $0; next}} {{sums[$0] = sum}} """
+        r"folder={params.folder:q} awk -F '\t' -v item={wildcards.item:q} -v err=/dev/stderr "
+        r"""'NR == FNR {{if (substr($0, 1, 1) != "#" && heads++ && $1 == item) """
+        r"""order[++n] = sprintf("%s/%s.json", ENVIRON["folder"], $3); next}} """
+        r"""substr($0, 1, 9) == "# sha256 " {{sum = $0; next}} {{sums[$0] = sum}} """
         r"""END {{for (k = 1; k <= n; k++) {{if (!(order[k] in sums)) """
-        r"""{{print "ERROR no batch lists " order[k] > "/dev/stderr"; exit 1}} """
+        r"""{{print "ERROR no batch lists " order[k] > err; exit 1}} """
         r"""print sums[order[k]] "\n" order[k]}}}}' """
         r"{params.lock:q} - 2>> {log:q} > {output.list:q}"
 

@@ -24,7 +24,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from darkroom.batches.making import Step, add_batch_options, make
+from darkroom.batches.making import make
+from darkroom.batches.step import Step, add_batch_options
 from darkroom.campaign.settings import add_options, read_options
 from darkroom.cli import ListFileParser, run
 from darkroom.wfc3.visit.settings import DrizzleSettings
