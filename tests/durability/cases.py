@@ -371,7 +371,9 @@ def archive_cases():
         with Mast(catalogue) as running, Crds.of_cache(complete) as server:
             # Those who ask are forked from this process, whose other threads answer.
             yield [
-                Case("archive/fetch (MAST)", mast, fetch, notes, results="results/trial"),
+                Case("archive/fetch (MAST)", mast, fetch, notes,
+                     records={"results/trial/raw/manifest.tsv": _manifest_fault},
+                     results="results/trial"),
                 Case("archive/fetch, a batch (MAST)", mast,
                      functools.partial(fetch, number=len(members)), together,
                      records={"results/trial/raw/manifest.tsv": _manifest_fault},
@@ -415,6 +417,8 @@ _FRAME = f"results/small/raw/camera/{_exposures()[0]}"
 CASES = [
     Case("archive/lock", _campaign, _lock, results="results/small"),
     Case("archive/fetch (simulated)", _locked, _fetch, {f"{_FRAME}.json": (f"{_FRAME}.FIT",)},
+         records={"results/small/raw/manifest.tsv":
+                  functools.partial(_manifest_fault, count=len(_exposures()))},
          results="results/small"),
     Case("archive/frames", _fetched, _frames, results="results/small"),
     Case("archive/pins", _fetched, _pins, results="results/small"),
