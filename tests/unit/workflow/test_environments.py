@@ -33,6 +33,8 @@ PIN_NAMES = {
     "yaml": "pyyaml",
     "matplotlib": "matplotlib-base",
     "PIL": "pillow",
+    # Comes with drizzlepac.
+    "stsci": "drizzlepac",
     # Comes with Snakemake.
     "snakemake_interface_logger_plugins": "snakemake",
 }

@@ -14,7 +14,7 @@ import numpy as np
 from darkroom.nircam.detector.dq import Group
 from darkroom.nircam.detector.readout import BORDER, OUTPUTS, SIZE
 from darkroom.nircam.ramps.files import FULL_SCALE
-from darkroom.nircam.ramps.robust import median
+from darkroom.nircam.ramps.medians import median
 
 if TYPE_CHECKING:
     from darkroom.nircam.ramps.files import RampFile
