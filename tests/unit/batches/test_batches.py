@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from darkroom.atomic import write_text
 from darkroom.batches.making import make
 from darkroom.batches.planning import Batches
 from darkroom.batches.step import Step, add_batch_options
@@ -183,13 +184,15 @@ def test_outputs_of_a_batch_are_recorded_as_they_are(item):
     seen.forget()
 
     def recorded(arguments):
-        arguments.output.parent.mkdir(exist_ok=True)
-        from darkroom.atomic import write_text
-
         write_text(arguments.output, str(json.loads(arguments.exposure.read_text()) ** 2))
 
-    watch.watch()
-    Job(9, step=Step(["exposure"], [], ["output"], recorded, lambda _: None)).run()
+    process = os.fork()
+    if process == 0:
+        # Who begins to watch does so until the process ends.
+        watch.watch()
+        Job(9, step=Step(["exposure"], [], ["output"], recorded, lambda _: None)).run()
+        os._exit(0)
+    assert os.waitpid(process, 0)[1] == 0
     for name in NAMES:
         output = FOLDER / f"squares/{name}.json"
         found = records.read_record(output)
