@@ -65,7 +65,8 @@ def step(folder, name):
         call("archive/lock", *campaign, "--folder", folder / "source", "--replace")
     elif name == "fetch":
         call("archive/fetch", *campaign, "--folder", folder / "source", "--item", "camera",
-             "--exposure", exposure, "--output", raw / f"{exposure}.json")  # fmt: skip
+             "--names", exposure, "--folder-of-items", raw.parent, "--output",
+             raw.parent.parent / f"camera/batches/raw/{exposure}.list")  # fmt: skip
     elif name == "frames":
         call("archive/frames", "--item", "camera", "--instrument", "ccd", "--judgements",
              out / "judgements.tsv", "--output", out / "frames.tsv", *statuses)  # fmt: skip

@@ -138,6 +138,17 @@ class Fetching:
         DarkroomError
             Naming those that did not arrive, and why; the others are there.
         """
+        # What the orphan of a killed run is still bringing is waited for.
+        numbers = [self.lock.number(exposure) for exposure in exposures]
+        for number in numbers:
+            self.arrivals.claims.wait(number)
+        try:
+            return self._batch(exposures)
+        finally:
+            for number in numbers:
+                self.arrivals.claims.free(number)
+
+    def _batch(self, exposures: Sequence[Exposure]) -> list[Path]:
         keys = {exposure.exposure: self.key(exposure) for exposure in exposures}
         found = {
             exposure.exposure: self.arrivals.status(exposure, keys[exposure.exposure])

@@ -19,7 +19,8 @@ from functools import cache
 from pathlib import Path
 
 from darkroom.archive.pool import run_tasks
-from darkroom.atomic import remove_durably, write_text
+from darkroom.archive.slots import Claims
+from darkroom.atomic import make_folder, remove_durably, write_text
 from darkroom.batches.notes import key_of, note_of
 from darkroom.batches.step import Step
 from darkroom.campaign.status import load_status
@@ -49,6 +50,7 @@ def make_batch(step: Step, arguments: argparse.Namespace) -> None:
         Naming the exposures that failed, and why; all others are made.
     """
     batch = _Batch(step, arguments)
+    batch.wait()
     wanted = [name for name in batch.names if not batch.is_current(name)]
     failures: dict[str, DarkroomError] = {}
     if wanted:
@@ -111,6 +113,14 @@ class _Batch:
             if path is not None:
                 setattr(arguments, argument, path.with_name(f"{name}{path.suffix}"))
         return arguments
+
+    def wait(self) -> None:
+        """Wait until no other program makes this batch: the orphan of a run that was killed."""
+        made = self._arguments.made[0]
+        folder = self._note(self.names[0]).parent
+        make_folder(folder)
+        self._claims = Claims(folder / ".claims")
+        self._claims.wait(int.from_bytes(hashlib.sha256(str(made).encode()).digest()[:7], "big"))
 
     def output(self, name: str, argument: str) -> Path:
         """Return an output of an exposure."""

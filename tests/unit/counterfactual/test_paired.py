@@ -47,7 +47,7 @@ def test_a_step_of_one_amplifier_stands_in_its_class_alone():
     found = shifts(3 * step, classes, "level", "DN", harm=10.0)
     assert change_level(found) == "SEVERE"
     assert change_level(shifts(0 * step, classes, "level", "DN")) == "TRIVIAL"
-    assert change_level([], flags_changed=2e-3) == "SEVERE"
+    assert change_level([], flags_changed=2e-3, flags_harm=1e-3) == "SEVERE"
 
 
 def test_flags_are_told_by_bit_class_and_sign():

@@ -48,7 +48,7 @@ def test_what_is_missing_and_what_failed_of_it_is_told_with_the_next_command(cam
         f"  fetch  {PLANNED[1]}",
         "      bias_2.FIT: truncated",
         "",
-        f"Missing: 2 of 4 products ({PLANNED[3]}, {PLANNED[1]})",
+        f"Missing: 2 of 4 products ({PLANNED[1]}, {PLANNED[3]})",
         "Continue with: snakemake --config campaign=mine",
     ]
 
@@ -64,7 +64,7 @@ def test_a_run_of_a_part_tells_what_it_did_and_what_is_left(campaign, tmp_path):
     text = success_summary(campaign, "results", log, 3725.2, PLANNED, "snakemake")
     assert text.splitlines() == [
         "7 steps done in 1 h 2 min.",
-        f"Missing: 2 of 4 products ({PLANNED[3]}, {PLANNED[1]})",
+        f"Missing: 2 of 4 products ({PLANNED[1]}, {PLANNED[3]})",
         "Continue with: snakemake",
     ]
 
