@@ -307,6 +307,8 @@ class Campaign(RuleBasedStateMachine):
             path for path in found
             if path.is_file() and not is_temporary(str(path.relative_to(self.folder)))
             and records.FOLDER not in path.parts
+            # Notes of a fetch, which it compares itself, and locks.
+            and ".arrived" not in path.parts and path.name != ".claims"
         ]  # fmt: skip
 
     # ------------------------------------------------------------------ what holds at any time
