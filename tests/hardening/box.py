@@ -105,8 +105,7 @@ class Box:
 
     def fetch(self, name, cwd=None):
         """Fetch an exposure."""
-        return program("fetch", "--campaign", self.yaml, "--item", "camera", "--exposure", name,
-                       "--output", self.raw / f"{name}.json", cwd=cwd)  # fmt: skip
+        return program("fetch", "--campaign", self.yaml, *fetch_words(name, self.raw), cwd=cwd)
 
     def fetch_all(self):
         """Fetch all exposures."""
@@ -148,3 +147,12 @@ def flip_a_pixel(path):
     with fits.open(path) as hdus:
         start = next(h for h in hdus if h.data is not None).fileinfo()["datLoc"]
     flip(path, start + 41)
+
+
+def fetch_words(name, folder):
+    """Return the options that fetch an exposure into a folder of an item, of old trees and new."""
+    program_file = next(TREE.glob("scripts/**/fetch.py"))
+    if "--folder-of-items" not in program_file.read_text():
+        return ["--item", "camera", "--exposure", name, "--output", folder / f"{name}.json"]
+    return ["--item", "camera", "--names", name, "--folder-of-items", folder.parent,
+            "--output", folder.parent.parent / f"lists/{name}.list"]  # fmt: skip

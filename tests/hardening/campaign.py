@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 
-from hardening.box import PYTHON, TREE, fault, flip_a_pixel, program
+from hardening.box import PYTHON, TREE, fault, fetch_words, flip_a_pixel, program
 
 
 def _damaged(prepare, damage, make, product):
@@ -181,8 +181,8 @@ def _flushed(name):
             "role_list": ["--role", "bias", "--output", box.out / "b.list", box.out / "frames.tsv"],
             "pins": ["--pins", box.folder / "p.tsv", "--output", box.folder / "q.tsv",
                      *sorted(box.raw.glob("*.json"))],
-            "fetch": ["--campaign", box.yaml, "--item", "camera", "--exposure", "bias_001",
-                      "--output", box.folder / "again/bias_001.json"],
+            "fetch": ["--campaign", box.yaml,
+                      *fetch_words("bias_001", box.folder / "again/camera")],
         }[name]  # fmt: skip
         done = subprocess.run([PYTHON, "-c", code, path, *map(str, words)], capture_output=True,
                               text=True, check=False, env=os.environ | {
