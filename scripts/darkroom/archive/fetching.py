@@ -133,6 +133,11 @@ class Fetching:
         exposures : sequence of darkroom.campaign.lock.Exposure
             Rows of the lock.
 
+        Returns
+        -------
+        list of pathlib.Path
+            The status file of each, in the order given.
+
         Raises
         ------
         DarkroomError
@@ -155,6 +160,7 @@ class Fetching:
             for exposure in exposures
         }
         wanted = [exposure for exposure in exposures if not found[exposure.exposure]]
+        came = {exposure.exposure for exposure in wanted}
         failures: dict[str, DarkroomError] = {}
         if wanted:
             self._warn_of_space()
@@ -168,7 +174,8 @@ class Fetching:
             self.arrivals.keep_manifest(self.lock)
         for exposure in exposures:
             if status := found[exposure.exposure]:
-                if exposure not in wanted:
+                # What came just now has its status already.
+                if exposure.exposure not in came:
                     write_status(self._status_file(exposure), status)
                 print(f"{exposure.file}: {'accepted' if status['accepted'] else status['reason']}")
         require_all(failures, keys)

@@ -65,6 +65,13 @@ def make_batch(step: Step, arguments: argparse.Namespace) -> None:
 def require_all(failures: Mapping[str, DarkroomError], names: Sized) -> None:
     """Require that no exposure of a batch has failed.
 
+    Parameters
+    ----------
+    failures : mapping
+        The error of each exposure that failed, by its name.
+    names : sized
+        All exposures of the batch.
+
     Raises
     ------
     DarkroomError
