@@ -1,6 +1,7 @@
 """The programs of the pipeline one after the other, on a good and on a refused exposure."""
 
 import gzip
+import hashlib
 import io
 import json
 import subprocess
@@ -91,6 +92,16 @@ def test_the_working_copy_names_references_and_context_and_the_raw_is_as_it_was(
         ):
             assert (hdu.data is None) == (other.data is None)
             assert hdu.data is None or np.array_equal(hdu.data, other.data)
+
+
+def test_a_status_states_what_later_steps_read_beside_the_flt(folder, made):
+    status = json.loads((folder / f"original/{NAME}.json").read_text())
+    names = {f"{NAME}_raw.fits", f"{NAME}_ima.fits"}
+    paths = {name: folder / "original" / name for name in names}
+    assert status["beside"] == {
+        name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in paths.items()
+    }
+    assert "beside" not in json.loads((folder / f"reprocessed/{NAME}.json").read_text())
 
 
 def test_a_packed_raw_gives_the_same_working_copy(folder, tmp_path):
