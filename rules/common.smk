@@ -155,6 +155,7 @@ def insertion_batch(wildcards, output):
         statuses = f"{RESULTS}/{item}/statuses.list"
         options += [nircam.insertion_options(item, purpose), "--", shlex.quote(f"@{statuses}")]
         inputs = [reference, statuses, f"{RESULTS}/{item}/refusals.list"]
+        inputs += REFERENCES.mappings(item)
         code = program.digest("jwst", "delivery/insertion")
         return Job(inputs, made, f"{shlex.join(words)} {' '.join(options)}", [code])
 

@@ -8,6 +8,8 @@ import pytest
 
 from darkroom.ccd.simulate import exposures as ccd
 from darkroom.cgi.simulate import exposures as cgi
+from darkroom.crds.cache import Cache
+from darkroom.crds.references import read_references
 from darkroom.nircam.simulate import exposures as nircam
 from darkroom.wfc3.simulate import exposures as wfc3
 from end_to_end.conftest import SMALL, Checkout
@@ -223,3 +225,25 @@ def test_another_context_reruns_its_observatorys_steps_and_fetches_nothing(
         assert finished_campaign.jobs("--config", CHOICE) == jobs
     finally:
         write(finished_campaign)
+
+
+@pytest.mark.heavy
+def test_references_that_are_simulated_anew_are_chosen_anew(tmp_path):
+    """Those of a simulated cache change under their names; the notes of the choice held on."""
+    checkout = Checkout(tmp_path / "checkout")
+    small = {"subarray": "SQ64SUB", "nsamp": 3, "stars": 20, "galaxies": 0, "blobs": 0}
+    other = small | {"filter": "F105W"}
+    items = {}
+    for name, settings in (("visit", small), ("earlier", other)):
+        # It comes first: the flat of its filter takes the name of the other's.
+        items = {name: {"instrument": "wfc3", "simulate": settings | {"exposures": [{}]}}} | items
+        choice = checkout.campaign("anew", items=items)
+        checkout.snakemake("lock", "--config", choice, "replace_lock=true")
+        checkout.snakemake("--config", choice, "--", "results/anew/crds/hst.tsv")
+    folder = checkout.folder / "results/anew"
+    cache = Cache(folder / "crds", "hst")
+    flats = []
+    for name in items:
+        chosen = read_references(folder / name / "references.json")
+        flats += [cache.verified(one) for one in chosen.values() if one and "_pfl" in one.name]
+    assert [path.name for path in flats] == ["sim0001ii_pfl.fits", "sim0002ii_pfl.fits"]
