@@ -35,9 +35,11 @@ PIPELINES = {
         cgi,
         {"geometry": "small", "gains": [1.5, 500], "exptimes": [2, 100], "frames": 1},
         {"dark": "*.fits"},
-        {"geometry": "small"},
+        {"geometry": "geometry.json", "nonlinearity": "table.csv", "kgain": "kgain.fits"},
     ),
 }
+#: Files of a person that the settings of the coronagraph name.
+NAMED = ("geometry.json", "table.csv", "kgain.fits")
 CONTEXTS = {"jwst": {"context": "jwst_1234.pmap"}, "hst": {"context": "hst_1234.pmap"}}
 EMPTY = """
 include: "Snakefile"
@@ -90,6 +92,8 @@ def finished_campaign(tmp_path_factory):
         folder.mkdir(parents=True)
         for exposure in simulator.plan(settings):
             simulator.deliver(settings, exposure.name, folder / exposure.file)
+    for name in NAMED:
+        (checkout.folder / name).write_text("of a person")
     write(checkout)
     checkout.snakemake("lock", "--config", CHOICE)
     (checkout.folder / "Empty").write_text(EMPTY)
@@ -146,6 +150,19 @@ EDITS = {
     "scripts/darkroom/transport/token.py": {},
     "envs/archive.txt": {},
 }
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_a_file_that_a_setting_names_reruns_what_is_made_from_it(finished_campaign, name):
+    """Products of the coronagraph stayed as they were when its table was replaced."""
+    edited = finished_campaign.folder / name
+    before = edited.read_text()
+    edited.write_text(f"{before} who edits it")
+    try:
+        jobs = finished_campaign.jobs("--config", CHOICE)
+        assert jobs == once("noise_maps", "cgi_figures", *END)
+    finally:
+        edited.write_text(before)
 
 
 @pytest.mark.parametrize("path", EDITS)
