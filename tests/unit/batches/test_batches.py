@@ -132,6 +132,14 @@ def test_an_item_is_divided_once_in_the_order_of_its_lock(item, size, sizes):
         ]
 
 
+@pytest.mark.parametrize(("size", "workers"), [(1, 1), (3, 3), (4, 4), (9, 4)])
+def test_four_exposures_of_a_batch_at_once_are_enough(item, size, workers):
+    batches = Batches(a_plan(Path(), ITEMS, [("camera", "bias", name, {}) for name in NAMES]), size)
+    assert batches.workers("camera", "0001") == workers
+    with pytest.raises(DarkroomError, match=r"item camera has no batch '0010'"):
+        batches.of("camera", "0010")
+
+
 def test_what_is_made_of_a_group_arrives_in_batches_of_its_own(tmp_path):
     """Frames that are added to a stack change no list of another part."""
     facts = {"em_gain": "500", "exptime_s": "10"}
