@@ -146,9 +146,9 @@ def test_what_is_made_of_a_group_arrives_in_batches_of_its_own(tmp_path):
     rows = [("cam", "dark", f"d{n}", facts | {"em_gain": ("30", "500")[n % 2]}) for n in range(7)]
     items = {"cam": {"instrument": "cgi", "cgi": {"frames_per_part": 2}}}
 
-    def divided(rows):
+    def divided(rows, size="auto"):
         plan = a_plan(tmp_path, items, rows)
-        batches = Batches(plan, "auto", pipelines(plan))
+        batches = Batches(plan, size, pipelines(plan))
         return {
             path.rpartition("/")[2]: batches.names("cam", Path(path).stem)
             for path in batches.lists("cam", "raw")
@@ -166,6 +166,8 @@ def test_what_is_made_of_a_group_arrives_in_batches_of_its_own(tmp_path):
     # What has no place among them, as nothing is known of it, is there too.
     odd = divided([*rows, ("cam", "dark", "odd", {})])
     assert odd == after | {"0001.list": ["odd"]}
+    # A group is larger than a batch by default only.
+    assert len(divided(rows, 1)) == 7
 
 
 def test_status_files_are_known_by_the_lists_of_their_batches(item):
