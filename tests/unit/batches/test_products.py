@@ -249,6 +249,23 @@ def test_what_changed_since_is_made_again(item):
     assert made() == 0
 
 
+@pytest.mark.parametrize("damage", [b"", b"0", b"\xff" * 64])
+def test_a_key_that_is_damaged_is_that_of_nothing(item, damage):
+    run("bias")
+    made()
+    Path(key_of(note_of(outputs("rate")[0]))).write_bytes(damage)
+    assert run("rate", 2) == 7
+    assert made() > 0
+
+
+def test_what_came_is_taken_without_the_program(item):
+    run("bias")
+    plan = a_plan(Path(), {"camera": {"instrument": "ccd"}})
+    came = Batches(plan, "auto").together("rate", INPUTS, job).came
+    subprocess.run(["bash", "-euo", "pipefail", "-c", came], check=True, capture_output=True)
+    assert json.loads(Path(outputs("rate")[0]).read_text()) == 7
+
+
 def test_another_program_or_other_options_make_it_again(item):
     run("bias")
     made()
