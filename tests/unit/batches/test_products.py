@@ -1,6 +1,7 @@
 """Products of an item are made in one run; each has its own options, result, failure and rerun."""
 
 import argparse
+import hashlib
 import json
 import shlex
 import subprocess
@@ -8,11 +9,14 @@ from pathlib import Path
 
 import pytest
 
+import darkroom.batches.making as making
 import darkroom.batches.planning as planning
 from darkroom.batches.making import make
+from darkroom.batches.notes import note_of
 from darkroom.batches.planning import Batches, Job
 from darkroom.batches.step import Step, add_batch_options
 from darkroom.errors import DarkroomError, InputError
+from darkroom.integrity import records, seen
 from plans import a_plan
 
 #: Products, and what they are made of: one name has a blank, one has two files and a long note.
@@ -102,10 +106,42 @@ def test_each_product_is_made_once_whatever_the_batch(item, size, starts):
     assert counts == starts
 
 
+@pytest.mark.parametrize(("elapsed_s", "count"), [(120, 4), (120.1, 1)])
+def test_nobody_waits_for_others_longer_than_two_minutes(item, monkeypatch, elapsed_s, count):
+    clock = iter([1000.0])
+    monkeypatch.setattr(making, "monotonic", lambda: next(clock, 1000.0 + elapsed_s))
+    assert run("bias") == 2
+    assert made() == count
+
+
+def test_no_more_are_taken_along_than_the_batch_holds(item):
+    plan = a_plan(Path(), {"camera": {"instrument": "ccd"}})
+    options = Batches(plan, "auto").together("bias", INPUTS, job).options
+    options = options.replace("--batch 20", "--batch 3")
+    make(STEP, parse(shlex.split(f"{options} {job('bias').options}")))
+    assert made() == 3
+
+
+def test_what_was_taken_along_is_recorded_before_it_has_its_name(item):
+    records.begin(Path.cwd(), "snakemake", [])
+    seen.forget()
+    assert run("bias") == 2
+    for product in ("rate", "hot", "mask"):
+        for output in outputs(product):
+            waiting = Path(note_of(output)).read_bytes()
+            found = records.read_record(output)
+            assert found.sha256 == hashlib.sha256(waiting).hexdigest()
+
+
+def test_a_program_alone_makes_one_at_a_time_and_takes_nobody_along():
+    given = parse(["--output", "a", "--text", "b", "c"])
+    assert (given.workers, given.batch, given.names, given.along) == (1, 1, [], [])
+
+
 def test_a_bad_product_takes_no_other_with_it(item, caplog):
     Path("raw/d.json").write_text('"bad"')
     assert run("bias") == 2
-    assert [text for text in caplog.messages if "gates_mask" in text]
+    assert [text for text in caplog.messages if "judge/gates_mask.json in a batch" in text]
     assert made() == 4
     assert [run("rate"), run("hot")] == [7, 5]
     assert made() == 0
@@ -191,6 +227,19 @@ def test_a_command_names_no_more_than_fit(item, monkeypatch):
     assert batch.options.count("--along") == 1
     monkeypatch.setattr(planning, "_LONGEST", 10)
     assert Batches(plan, "auto").together("bias", INPUTS, job).came == "false"
+
+
+def test_others_come_in_their_order_after_the_one_that_is_asked_for(item):
+    plan = a_plan(Path(), {"camera": {"instrument": "ccd"}})
+    batches = Batches(plan, "auto")
+    for names, expected in (
+        (["bias", "rate", "hot"], ["hot", "bias"]),
+        # One that is made in another way may take all of them along.
+        (["bias", "hot"], ["bias", "hot"]),
+    ):
+        words = shlex.split(batches.together("rate", names, job).options)
+        along = [word for word in words if word.startswith("--along=")]
+        assert [word.partition("gates_")[2].partition(".")[0] for word in along] == expected
 
 
 def test_a_product_alone_has_no_batch(item):
