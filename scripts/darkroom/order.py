@@ -13,9 +13,10 @@ import numpy as np
 from darkroom.compiled import load_kernel
 
 # Fewer values are left to numpy.
-_FEW = 20_000
-# Values in the sample, and how many standard deviations of its ranks the two limits are apart.
-_SAMPLED, _DEVIATIONS = 8192, 5.0
+_FEW = 2_000
+# Values in the sample, of few values and of more, from how many on, and how many standard
+# deviations of its ranks the two limits are apart.
+_SAMPLED, _MORE_SAMPLED, _MANY, _DEVIATIONS = 512, 8192, 100_000, 5.0
 # A remainder larger than this part of the values is not worth the pass.
 _PART = 4
 
@@ -68,19 +69,23 @@ def _select(
         out = np.empty(n // _PART, sample.dtype)
         below, kept = narrow(low, high, out)
         if below <= ranks[0] and ranks[-1] < below + kept and kept < out.size:
-            wanted = [rank - below for rank in ranks]
-            out = out[:kept]
-            out.partition(wanted)
-            return out[wanted]
-    values = every()
-    values.partition(ranks)
-    return values[list(ranks)]
+            return _of_ranks(out[:kept], [rank - below for rank in ranks])
+    return _of_ranks(every(), ranks)
+
+
+def _of_ranks(values, ranks):
+    """Return one or two neighbouring order statistics of values, which are reordered."""
+    last = ranks[-1]
+    # To ask numpy for two ranks takes twice as long as for one.
+    values.partition(last)
+    return np.array([values[last]] if len(ranks) == 1 else [values[:last].max(), values[last]])
 
 
 def _sample(flat):
     """Return some finite values, from all over the array."""
+    wanted = _SAMPLED if flat.size < _MANY else _MORE_SAMPLED
     # An odd distance meets the even and the odd columns of an image.
-    some = flat[:: max(flat.size // _SAMPLED, 1) | 1]
+    some = flat[:: max(flat.size // wanted, 1) | 1]
     return some[np.isfinite(some)]
 
 

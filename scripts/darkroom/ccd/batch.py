@@ -56,7 +56,11 @@ def _parse(threads: int) -> Callable[[Sequence[str]], argparse.Namespace]:
 def _work(own: Callable[[argparse.Namespace], None]) -> Callable[[argparse.Namespace], None]:
     def work(arguments: argparse.Namespace) -> None:
         """Make one product by its own program."""
-        getattr(arguments, "work", own)(arguments)
+        from darkroom.memory import kept_large
+
+        # Bands of frames are read again and again, of one size.
+        with kept_large():
+            getattr(arguments, "work", own)(arguments)
 
     return work
 
