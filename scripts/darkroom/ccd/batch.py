@@ -66,9 +66,16 @@ def _work(own: Callable[[argparse.Namespace], None]) -> Callable[[argparse.Names
 
 
 def _prepare(_: argparse.Namespace) -> None:
-    """Import what the products need, so that it is there before the worker process begins."""
+    """Load what the products need, so that it is there before the worker process begins."""
+    import numpy as np
+
     from darkroom.ccd import cells
     from darkroom.ccd.products import amplifiers, master
+    from darkroom.compiled import load_kernel
     from darkroom.fits import write
 
     __ = cells, amplifiers, master, write
+    load_kernel("darkroom.order_kernel")
+    load_kernel("darkroom.gates.kernel")
+    # Offsets are subtracted in float64.
+    load_kernel("darkroom.combine.kernel", np.dtype(np.float64))

@@ -12,6 +12,11 @@ def finite_median(values: np.ndarray) -> float:
     return float(order.median(values))
 
 
+def plain_median(values: np.ndarray) -> float:
+    """Return the median of all values as ``numpy.median`` does: NaN where one is NaN."""
+    return finite_median(values) if np.isfinite(values).all() else float(np.median(values))
+
+
 def robust_std(values: np.ndarray) -> float:
     """Return 1.4826 times the median absolute deviation (MAD); NaN without a finite value."""
     return float(1.4826 * order.median_distance(values, order.median(values)))
