@@ -1,7 +1,7 @@
 """Ticks that are worked out once for each place and range of their axis while a figure is drawn.
 
 To lay a figure out and to draw it, matplotlib places the ticks of each axis and measures their
-labels some twelve times, and three times of these something has changed.
+labels some twelve times, and twice of these something has changed.
 """
 
 from __future__ import annotations
@@ -48,5 +48,9 @@ def remembered() -> Iterator[None]:
 
 
 def _state(axis):
-    """Return all that ticks and the places of their labels depend on: the range, and the place."""
-    return *axis.get_view_interval(), *axis.axes.bbox.bounds
+    """Return all that ticks and the places of their labels depend on: the range, and the place.
+
+    The layout is worked out twice, and the second time the place is that of the first but for
+    rounding: to a millionth of a dot they are one.
+    """
+    return *axis.get_view_interval(), *(round(float(side), 6) for side in axis.axes.bbox.bounds)

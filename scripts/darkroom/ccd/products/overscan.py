@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from darkroom import order
 from darkroom.ccd.overscan.amplifiers import TrimmedFrames, remarks
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def evident(rate: np.ndarray, error: np.ndarray) -> list[str]:
 
 def _line_medians(image, along):
     """Return the medians of the columns (0) or rows (1) without NaN; those of all lines at once."""
-    lines = np.ascontiguousarray(image.T) if along == 0 else image
+    lines = order.columns(image) if along == 0 else image
     known = ~np.isnan(lines).any(axis=1)
     medians = np.empty(len(lines), image.dtype)
     # To ask numpy for the two in the middle takes twice as long as for one.
