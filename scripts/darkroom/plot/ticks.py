@@ -6,15 +6,38 @@ labels some twelve times, and twice of these something has changed.
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 from weakref import WeakKeyDictionary
 
 from matplotlib.axis import Axis
+from matplotlib.ticker import LogFormatterSciNotation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+_POWERS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+class _Powers(LogFormatterSciNotation):
+    """Powers of ten in plain letters: to set formulas takes longer than to draw the picture."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        text = super().__call__(x, pos).replace("\\times", "×")
+        text = re.sub(r"\^\{(-?\d+)\}", lambda found: found[1].translate(_POWERS), text)
+        return re.sub(r"[${}]|\\mathdefault", "", text).replace("-", "−")
+
+
+def write_powers(axis: Axis) -> None:
+    """Let a logarithmic axis write its powers of ten in plain letters, 10⁻².
+
+    Its ticks are labelled as matplotlib labels them.
+    """
+    axis.set_major_formatter(_Powers())
+    axis.set_minor_formatter(_Powers(labelOnlyBase=False))
 
 
 @contextmanager
