@@ -138,7 +138,7 @@ def _survey(stack: Stack) -> Survey:
     medians = np.zeros((stack.nframes, stack.shape[0]), np.float32)
     for i, values in enumerate(difference):
         offsets[i], errors[i] = _frame_offset(values)
-        medians[i] = _row_medians(values)
+        medians[i] = order.row_medians(values)
     rows = medians - offsets[:, None]
     offsets -= offsets.mean()
     # Relative to the median frame: a row that is wrong in one frame shifts the mean of all.
@@ -267,16 +267,6 @@ def _trimmed_rows(values, medians):
     with np.errstate(invalid="ignore"):
         kept = np.abs(distance) <= _OUTLIER * scale
     return np.where(kept, values, 0).sum(axis=1, dtype=float) / np.maximum(kept.sum(axis=1), 1)
-
-
-def _row_medians(values):
-    """Return the median of each row without NaN, float32; NaN for a row of nothing else."""
-    # Short rows are sorted faster than numpy finds their medians.
-    ordered, each = np.sort(values, axis=1), np.arange(len(values))
-    known = np.isfinite(values).sum(axis=1)
-    low = ordered[each, np.maximum(known - 1, 0) // 2]
-    high = ordered[each, np.minimum(known // 2, values.shape[1] - 1)]
-    return (low + high) / np.float32(2)
 
 
 def _step(values):
