@@ -160,10 +160,31 @@ def _add_steps(later, earlier, good, sums, counts):
 
 
 @_helper
-def _load(values, pixel, first, n, gain, d):
+def _alone(
+    values, pixel, starts, r, rule, limit, scales, pivot, space, rate, information, sums, counts
+):  # fmt: skip
+    """Fit one ramp of one pixel step by step, with its cuts; write its rate, add its steps.
+
+    `rule` is gain, `a`, `b` and TGROUP. Returns chi2, degrees of freedom and the number of steps
+    up.
+    """
+    gain, a, b, tgroup = rule
+    weight, d, y, ends, keep = space
+    first, n = starts[r], starts[r + 1] - starts[r] - 1
     for k in range(n):
         later, earlier = values[first + k + 1, pixel], values[first + k, pixel]
         d[k] = gain * (np.float64(later) - np.float64(earlier))
+    part, weights, rest, free, steps = _ramp(
+        d, n, a, b, limit, scales, pivot, weight, y, ends, keep
+    )
+    rate[r, pixel] = part / weights / tgroup if weights > 0.0 else np.nan
+    information[r, pixel] = weights * tgroup * tgroup
+    if sums.shape[0] > 0:
+        for k in range(n):
+            if keep[k]:
+                sums[k, pixel] += np.float32(d[k] / gain)
+                counts[k, pixel] += 1
+    return rest, free, steps
 
 
 @_helper
@@ -255,7 +276,7 @@ def rates(
     for r in range(nramps):
         longest = max(longest, starts[r + 1] - starts[r] - 1)
     pivot, weight, d, y = np.empty((4, longest))
-    ends, keep = np.empty((longest + 1, 2), np.int64), np.empty(longest, np.int8)
+    space = weight, d, y, np.empty((longest + 1, 2), np.int64), np.empty(longest, np.int8)
     fitted, zeros = np.empty((longest, _CHUNK)), np.zeros(_CHUNK)
     total, squares, level, largest = np.empty((4, _CHUNK))
     good = np.empty(_CHUNK, np.bool_)
@@ -335,20 +356,13 @@ def rates(
             for j in range(width):
                 if good[j]:
                     continue
-                _load(values, left + j, first, n, gain, d)
-                part, weights, rest, nu, steps = _ramp(
-                    d, n, a, b, limit, scales[group], pivot, weight, y, ends, keep
-                )
-                rate[r, left + j] = part / weights / tgroup if weights > 0.0 else np.nan
-                information[r, left + j] = weights * tgroup * tgroup
+                rest, nu, steps = _alone(
+                    values, left + j, starts, r, (gain, a, b, tgroup), limit, scales[group],
+                    pivot, space, rate, information, sums, counts,
+                )  # fmt: skip
                 chi2[left + j] += rest
                 free[left + j] += nu
                 hits[left + j] += steps
-                if summed:
-                    for k in range(n):
-                        if keep[k]:
-                            sums[k, left + j] += np.float32(d[k] / gain)
-                            counts[k, left + j] += 1
         for j in range(left, right):
             if down[j] >= _FEW_DOWN:
                 down[j] = _own_down(values, j, starts, gain, math.sqrt(a))
@@ -364,21 +378,13 @@ def rates(
                 sums[:, j] = 0.0
                 counts[:, j] = 0
             for r in range(nramps):
-                first, n = starts[r], starts[r + 1] - starts[r] - 1
-                if n < 1:
+                if starts[r + 1] - starts[r] < 2:
                     continue
-                _load(values, j, first, n, gain, d)
-                part, weights, rest, nu, steps = _ramp(
-                    d, n, own_a, own_b, limit, scales[group], own, weight, y, ends, keep
-                )
-                rate[r, j] = part / weights / tgroup if weights > 0.0 else np.nan
-                information[r, j] = weights * tgroup * tgroup
+                rest, nu, steps = _alone(
+                    values, j, starts, r, (gain, own_a, own_b, tgroup), limit, scales[group],
+                    own, space, rate, information, sums, counts,
+                )  # fmt: skip
                 chi2[j] += rest
                 free[j] += nu
                 hits[j] += steps
-                if summed:
-                    for k in range(n):
-                        if keep[k]:
-                            sums[k, j] += np.float32(d[k] / gain)
-                            counts[k, j] += 1
         left = right
