@@ -295,5 +295,5 @@ PROGRAMS = {
     "pixel_map": (),
     "state": RAW,
     "figures": ("geometry",),
-    "gates": ("geometry",),
+    "gates": RAW,
 }
