@@ -1,7 +1,6 @@
 """Fixtures every test may ask for."""
 
 import os
-import sys
 from pathlib import Path
 
 import hypothesis
@@ -36,9 +35,22 @@ def reference_data():
     return folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def watched():
+    """Watch files from the first test on, as programs do.
+
+    A test that runs a program in this process begins to watch and cannot end it: what the tests
+    after it see must not depend on which ones these are.
+    """
+    from darkroom.integrity.watch import watch
+
+    watch()
+
+
 @pytest.fixture(autouse=True)
 def forget_reads():
     """Let no test be stopped by a damaged file that an earlier one read in the same process."""
     yield
-    if seen := sys.modules.get("darkroom.integrity.seen"):
-        seen.forget()
+    from darkroom.integrity.seen import forget
+
+    forget()

@@ -13,9 +13,12 @@ import numpy as np
 from darkroom.compiled import load_kernel
 
 # Fewer values are left to numpy.
-_FEW = 20_000
-# Values in the sample, and how many standard deviations of its ranks the two limits are apart.
-_SAMPLED, _DEVIATIONS = 8192, 5.0
+_FEW = 2_000
+# Values in the sample, of few values and of more, from how many on, and how many standard
+# deviations of its ranks the two limits are apart.
+_SAMPLED, _MORE_SAMPLED, _MANY, _DEVIATIONS = 512, 8192, 100_000, 5.0
+# Rows of an image that are turned into columns at a time.
+_ROWS = 16
 # A remainder larger than this part of the values is not worth the pass.
 _PART = 4
 
@@ -68,19 +71,23 @@ def _select(
         out = np.empty(n // _PART, sample.dtype)
         below, kept = narrow(low, high, out)
         if below <= ranks[0] and ranks[-1] < below + kept and kept < out.size:
-            wanted = [rank - below for rank in ranks]
-            out = out[:kept]
-            out.partition(wanted)
-            return out[wanted]
-    values = every()
-    values.partition(ranks)
-    return values[list(ranks)]
+            return _of_ranks(out[:kept], [rank - below for rank in ranks])
+    return _of_ranks(every(), ranks)
+
+
+def _of_ranks(values, ranks):
+    """Return one or two neighbouring order statistics of values, which are reordered."""
+    last = ranks[-1]
+    # To ask numpy for two ranks takes twice as long as for one.
+    values.partition(last)
+    return np.array([values[last]] if len(ranks) == 1 else [values[:last].max(), values[last]])
 
 
 def _sample(flat):
     """Return some finite values, from all over the array."""
+    wanted = _SAMPLED if flat.size < _MANY else _MORE_SAMPLED
     # An odd distance meets the even and the odd columns of an image.
-    some = flat[:: max(flat.size // _SAMPLED, 1) | 1]
+    some = flat[:: max(flat.size // wanted, 1) | 1]
     return some[np.isfinite(some)]
 
 
@@ -113,6 +120,27 @@ def median(values: np.ndarray) -> float:
         lambda: _finite(flat, n).copy(),
     )
     return found.mean()
+
+
+def row_medians(values: np.ndarray) -> np.ndarray:
+    """Return the median of each row without NaN; NaN for a row of nothing else.
+
+    Parameters
+    ----------
+    values : (n, m) float array
+        Without infinite values.
+
+    Returns
+    -------
+    (n,) array
+        Those of ``numpy.nanmedian``, in the type of the values.
+    """
+    # Short rows are sorted faster than numpy finds their medians.
+    ordered, each = np.sort(values, axis=1), np.arange(len(values))
+    known = (~np.isnan(values)).sum(axis=1)
+    low = ordered[each, np.maximum(known - 1, 0) // 2]
+    high = ordered[each, np.minimum(known // 2, values.shape[1] - 1)]
+    return (low + high) / values.dtype.type(2)
 
 
 def median_distance(values: np.ndarray, centre: float) -> float:
@@ -179,6 +207,25 @@ def quantiles(values: np.ndarray, fractions: Sequence[float]) -> np.ndarray:
         part, apart = place - rank, some[-1] - some[0]
         found.append(some[-1] - apart * (1 - part) if part >= 0.5 else some[0] + apart * part)
     return np.array(found)
+
+
+def columns(image: np.ndarray) -> np.ndarray:
+    """Return the columns of an image as rows in one piece: ``image.T`` copied.
+
+    A few rows at a time, or each value would be fetched from another line of the cache.
+
+    Parameters
+    ----------
+    image : (ny, nx) array
+
+    Returns
+    -------
+    (nx, ny) array
+    """
+    found = np.empty(image.shape[::-1], image.dtype)
+    for first in range(0, len(image), _ROWS):
+        found[:, first : first + _ROWS] = image[first : first + _ROWS].T
+    return found
 
 
 def levels(values: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray] | None:

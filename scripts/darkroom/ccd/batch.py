@@ -56,15 +56,26 @@ def _parse(threads: int) -> Callable[[Sequence[str]], argparse.Namespace]:
 def _work(own: Callable[[argparse.Namespace], None]) -> Callable[[argparse.Namespace], None]:
     def work(arguments: argparse.Namespace) -> None:
         """Make one product by its own program."""
-        getattr(arguments, "work", own)(arguments)
+        from darkroom.memory import kept_large
+
+        # Bands of frames are read again and again, of one size.
+        with kept_large():
+            getattr(arguments, "work", own)(arguments)
 
     return work
 
 
 def _prepare(_: argparse.Namespace) -> None:
-    """Import what the products need, so that it is there before the worker process begins."""
+    """Load what the products need, so that it is there before the worker process begins."""
+    import numpy as np
+
     from darkroom.ccd import cells
     from darkroom.ccd.products import amplifiers, master
+    from darkroom.compiled import load_kernel
     from darkroom.fits import write
 
     __ = cells, amplifiers, master, write
+    load_kernel("darkroom.order_kernel")
+    load_kernel("darkroom.gates.kernel")
+    # Offsets are subtracted in float64.
+    load_kernel("darkroom.combine.kernel", np.dtype(np.float64))

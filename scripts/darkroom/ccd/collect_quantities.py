@@ -122,8 +122,12 @@ def _ours(arguments, clip, zero, chosen, time, first_group):
     flags = products.read_image(arguments.hot_pixels, "DQ", 1, arguments.amplifier)[0] | best.dq
     good = (flags & FLAWED) == 0
     shares = [sum(len(c.frames) for c in chosen if c.group == r.group) for r in rates]
-    mixed, mixed_error = _mixed_rate(arguments.dark_rate, rates, np.array(shares, float))
-    own = next(rate for rate in rates if rate.group == first_group)
+    measured = {rate.group: (_mean(rate), _rate_error(rate)) for rate in rates}
+    mixed, mixed_error = measured[rates[0].group]
+    if len(rates) > 1:
+        mixed, mixed_error = _mixed_rate(
+            arguments.dark_rate, rates, measured, np.array(shares, float)
+        )
     return CameraNumbers(
         bias=bias,
         bias_error=bias_error,
@@ -134,13 +138,13 @@ def _ours(arguments, clip, zero, chosen, time, first_group):
         read_noise_error=products.number(noise_header, "RNERR"),
         bias_variance=_variance([zero], clip, good, arguments),
         dark_variance=_variance(chosen, clip, good, arguments),
-        rate=_mean(best),
-        rate_error=_rate_error(best),
+        rate=measured[best.group][0],
+        rate_error=measured[best.group][1],
         mixed=mixed,
         mixed_error=mixed_error,
-        first=_mean(own),
-        first_error=_rate_error(own),
-        rates=[(r.group, r.temperature, _mean(r), _rate_error(r)) for r in rates],
+        first=measured[first_group][0],
+        first_error=measured[first_group][1],
+        rates=[(r.group, r.temperature, *measured[r.group]) for r in rates],
         bias_gradient=gradient(bias, good),
         dark_gradient=gradient(best.rate * time, good),
     )
@@ -157,13 +161,11 @@ def _rate_error(rate):
     return float(np.hypot(rate.common, own))
 
 
-def _mixed_rate(path, rates, shares):
-    """Return the mean rate of groups, weighted with shares, and its error.
+def _mixed_rate(path, rates, measured, shares):
+    """Return the mean rate of several groups, weighted with shares, and its error.
 
     The rates of all groups share the bias frames, so their common errors are not independent.
     """
-    if len(rates) == 1:
-        return _mean(rates[0]), _rate_error(rates[0])
     shares = shares / shares.sum()
     with fits.open(path) as hdus:
         cells, misfit = hdus["CELLS"].data, hdus[0].header["FITMISS"]
@@ -174,7 +176,7 @@ def _mixed_rate(path, rates, shares):
         share**2 * np.nansum(rate.error.astype(float) ** 2) / np.isfinite(rate.error).sum() ** 2
         for share, rate in zip(shares, rates, strict=True)
     )
-    mean = sum(share * _mean(rate) for share, rate in zip(shares, rates, strict=True))
+    mean = sum(share * measured[rate.group][0] for share, rate in zip(shares, rates, strict=True))
     return float(mean), float(np.sqrt(common + own))
 
 

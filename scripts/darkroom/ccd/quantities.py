@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from darkroom.ccd import distributions
+from darkroom.ccd.robust import finite_median, plain_median
 from darkroom.combine.bias import c4
 
 if TYPE_CHECKING:
@@ -150,9 +151,9 @@ def _bias_rows(bias, ours, pixel, unit):
     brightest = int(np.nanargmax(bias.first))
     y, x = np.unravel_index(brightest, bias.first.shape)
     structure = float(np.nanstd(ours.bias, dtype=float))
-    level, median = float(np.nanmean(ours.bias, dtype=float)), float(np.nanmedian(ours.bias))
+    level, median = float(np.nanmean(ours.bias, dtype=float)), finite_median(ours.bias)
     factor = np.sqrt(distributions.chi2_median(bias.nframes - 1) / (bias.nframes - 1))
-    middle = float(np.nanmedian(ours.bias_std)) * c4(bias.nframes) / factor
+    middle = finite_median(ours.bias_std) * c4(bias.nframes) / factor
     here = f"pixel ({pixel[0]}, {pixel[1]})"
     return [
         Quantity("n_bias", bias.nframes, bias.nframes, None, "", "bias frames"),
@@ -193,7 +194,7 @@ def _bias_rows(bias, ours, pixel, unit):
             "noisy pixels, offsets removed",
         ),
         Quantity(
-            "median_read_noise", float(np.median(bias.std)), middle,
+            "median_read_noise", plain_median(bias.std), middle,
             1.2533 * ours.read_noise_error, unit,
             "median of the std image; that of the corrected image, without the bias of few samples",
         ),
@@ -202,7 +203,7 @@ def _bias_rows(bias, ours, pixel, unit):
             "mean of the mean image; of the master bias, its error from the scatter of the offsets",
         ),
         Quantity(
-            "median_bias", float(np.median(bias.mean)), median, ours.bias_common, unit,
+            "median_bias", plain_median(bias.mean), median, ours.bias_common, unit,
             "median of the mean image; of the master bias",
         ),
     ]  # fmt: skip
@@ -225,7 +226,7 @@ def _dark_rows(bias, dark, ours, unit):
             "dark_first_mean", first, None, None, unit, "mean of the first dark",
         ),
         Quantity(
-            "dark_first_median", float(np.median(dark.first)), None, None, unit,
+            "dark_first_median", plain_median(dark.first), None, None, unit,
             "median of the first dark",
         ),
         Quantity(
@@ -243,7 +244,7 @@ def _dark_rows(bias, dark, ours, unit):
             f"mean of first dark - mean bias image; {above}",
         ),
         Quantity(
-            "bias_subtracted_dark_median", float(np.median(one)), None, None, unit,
+            "bias_subtracted_dark_median", plain_median(one), None, None, unit,
             "median of first dark - mean bias image",
         ),
         Quantity(
@@ -322,7 +323,7 @@ def _noise_rows(bias, dark, ours, unit):
             "pixels, offsets removed, within temperature groups",
         ),
         Quantity(
-            "median_dark_noise", float(np.median(dark.std)), None, None, unit,
+            "median_dark_noise", plain_median(dark.std), None, None, unit,
             "median of the std image of the darks",
         ),
         Quantity(

@@ -12,6 +12,11 @@ def finite_median(values: np.ndarray) -> float:
     return float(order.median(values))
 
 
+def plain_median(values: np.ndarray) -> float:
+    """Return the median of all values as ``numpy.median`` does: NaN where one is NaN."""
+    return finite_median(values) if np.isfinite(values).all() else float(np.median(values))
+
+
 def robust_std(values: np.ndarray) -> float:
     """Return 1.4826 times the median absolute deviation (MAD); NaN without a finite value."""
     return float(1.4826 * order.median_distance(values, order.median(values)))
@@ -31,7 +36,8 @@ def robust_mean(values: np.ndarray, limit: float = 5.0) -> float:
     float
         NaN without a finite value.
     """
-    values = values[np.isfinite(values)]
+    finite = np.isfinite(values)
+    values = values.reshape(-1) if finite.all() else values[finite]
     if not values.size:
         return np.nan
     centre = order.median(values)
@@ -56,7 +62,8 @@ def clipped_std(values: np.ndarray, nsigma: float = 4.0) -> float:
     float
         NaN for fewer than two finite values.
     """
-    values = values[np.isfinite(values)].astype(np.float64)
+    finite = np.isfinite(values)
+    values = (values if finite.all() else values[finite]).astype(np.float64).reshape(-1)
     if values.size < 2:
         return np.nan
     centre = order.median(values)

@@ -269,10 +269,10 @@ def quality(image: np.ndarray, good: np.ndarray, hot: np.ndarray) -> Quality:
     -------
     Quality
     """
-    pairs = good[:, 1:] & good[:, :-1]
+    pairs, some = good[:, 1:] & good[:, :-1], image[good]
     return Quality(
-        background=finite_median(image[good]),
-        spread=clipped_std(image[good]),
+        background=finite_median(some),
+        spread=clipped_std(some),
         fine=clipped_std((image[:, 1:] - image[:, :-1])[pairs]) / np.sqrt(2),
         hot=_residual(image, hot),
         gradient=gradient(image, good),

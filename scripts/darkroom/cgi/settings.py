@@ -302,5 +302,5 @@ PROGRAMS = {
     "pixel_map": (),
     "state": RAW,
     "figures": ("geometry",),
-    "gates": ("geometry",),
+    "gates": RAW,
 }

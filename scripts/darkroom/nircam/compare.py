@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from astropy.io import fits
 
+from darkroom import order
 from darkroom.errors import InputError
 from darkroom.nircam.ramps.robust import mad_deviation
 
@@ -187,13 +188,12 @@ def _compare_amplifier(amplifier, image, raw, difference, predicted, previous, c
 
 def _medians(image, axis):
     """Return the medians along an axis, without rows or columns that have no value."""
-    lines = np.moveaxis(image, axis, -1)
-    return np.nanmedian(lines[np.isfinite(lines).any(axis=-1)], axis=-1)
+    lines = order.columns(image) if axis == 0 else image
+    return order.row_medians(lines[np.isfinite(lines).any(axis=1)])
 
 
 def _median(values):
-    values = values[np.isfinite(values)]
-    return float(np.median(values)) if values.size else np.nan
+    return float(order.median(values))
 
 
 def _spread(values):

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.ticker import EngFormatter
 
 from darkroom import order
-from darkroom.plot import measures, style
+from darkroom.plot import measures, style, ticks
 from darkroom.words import number
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def draw_histogram(
         axes.axvline(value, color=style.MODEL, ls=line, lw=1.2, label=f"{label} {number(value, 6)}")
     if log:
         axes.set_yscale("log")
+        ticks.write_powers(axes.yaxis)
         axes.set_ylim(0.5, 4 * highest)
     else:
         axes.set_ylim(0, 1.08 * highest)
@@ -134,6 +135,7 @@ def draw_overlaid(
             axes.axvline(value, color=colour, ls=line, lw=1.2, label=text)
     if log:
         axes.set_yscale("log")
+        ticks.write_powers(axes.yaxis)
     axes.set_xlim(*limits)
     if any(flat.size for flat in flats):
         axes.legend(loc="best")

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _BELOW, _ABOVE = 0.158655, 0.841345
 # A Gaussian is fitted to values within this many sigma of the centre.
 _CORE = 1.5
+# Values of a row that mostly tell that its digital step is 1.
+_FIRST = 32
 # Whole numbers over a wider range than this do not come from an analogue-to-digital converter.
 _MOST_LEVELS = 1 << 21
 
@@ -102,12 +104,14 @@ def row_medians(lines: np.ndarray) -> np.ndarray:
     (n,) float64 array
         NaN for a row without a finite value.
     """
+    # Columns of an image come as a transposed view.
+    lines = order.columns(lines.T) if lines.T.flags.c_contiguous else np.ascontiguousarray(lines)
     medians = np.empty(len(lines))
     whole = (lines == np.rint(lines)).all(axis=1)
     plain = np.isfinite(lines).all(axis=1)
     medians[plain & ~whole] = _plain_medians(lines[plain & ~whole])
     digital = plain & whole & (np.ptp(lines, axis=1) <= _MOST_LEVELS)
-    medians[digital] = _digital_medians(np.sort(lines[digital], axis=1).astype(np.int64))
+    medians[digital] = _digital_medians(lines[digital])
     for index in np.flatnonzero(~plain | (whole & ~digital)):
         medians[index] = quantiles(lines[index], 0.5)
     return medians
@@ -115,21 +119,32 @@ def row_medians(lines: np.ndarray) -> np.ndarray:
 
 def _plain_medians(lines):
     """Return the medians of rows of finite values, which are reordered, in float64."""
-    low, high = (lines.shape[1] - 1) // 2, lines.shape[1] // 2
-    lines.partition([low, high], axis=1)
-    # As numpy.quantile interpolates between the two.
+    high = lines.shape[1] // 2
+    # To ask numpy for the two in the middle takes twice as long as for one.
+    lines.partition(high, axis=1)
     above = lines[:, high].astype(float)
-    return above - (above - lines[:, low]) * 0.5
+    below = lines[:, high] if lines.shape[1] % 2 else lines[:, :high].max(axis=1)
+    # As numpy.quantile interpolates between the two.
+    return above - (above - below) * 0.5
 
 
 def _digital_medians(lines):
-    """Return the grouped medians of rows of whole numbers in ascending order."""
+    """Return the grouped medians of rows of whole numbers, which are reordered."""
     n = lines.shape[1]
-    step = np.gcd.reduce(np.diff(lines, axis=1), axis=1, initial=0)
-    middle = lines[:, n // 2]
+    step = _steps(lines[:, :_FIRST])
+    coarse = np.flatnonzero(step != 1)
+    step[coarse] = _steps(lines[coarse])
+    lines.partition(n // 2, axis=1)
+    middle = lines[:, n // 2].astype(float)
     below = (lines < middle[:, None]).sum(axis=1) / n
     upto = (lines <= middle[:, None]).sum(axis=1) / n
     return step / (upto - below) * (0.5 - below) + (middle - step / 2)
+
+
+def _steps(lines):
+    """Return the greatest common divisor of the differences of each row of whole numbers."""
+    differences = np.diff(lines, axis=1).astype(np.int64)
+    return np.gcd.reduce(differences, axis=1, initial=0)
 
 
 def level_and_spread(values: ArrayLike) -> tuple[float, float]:

@@ -11,7 +11,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.ticker import MaxNLocator
 
-from darkroom.plot import style
+from darkroom.plot import style, ticks
 from darkroom.words import number
 
 if TYPE_CHECKING:
@@ -129,6 +129,7 @@ def draw_against(
         figure.colorbar(_mappable(norm, cmap), ax=axes, label=colour_label, pad=0.01)
     if xlog and all(np.all(np.asarray(part, float) > 0) for part in x if len(part)):
         axes.set_xscale("log")
+        ticks.write_powers(axes.xaxis)
     elif all(np.all(np.mod(part, 1) == 0) for part in x):
         axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 2.5, 5, 10]))
     axes.set(xlabel=xlabel, ylabel=ylabel, title=title)

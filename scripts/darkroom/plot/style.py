@@ -138,7 +138,12 @@ def _webp(rgba, colours):
     """Return a picture (ny, nx, 4), reduced to so many colours, as a WebP file without loss."""
     file = io.BytesIO()
     indices, palette = _palette(rgba, colours)
-    Image.fromarray(palette[indices]).save(
+    # As the encoder takes them: four bytes a pixel, the last of which it does not look at.
+    packed = np.zeros((len(palette), 4), np.uint8)
+    packed[:, :3] = palette
+    pixels = packed.view(np.uint32)[:, 0].take(indices)
+    size = indices.shape[::-1]
+    Image.frombuffer("RGBX", size, pixels, "raw", "RGBX", 0, 1).save(
         file, format="webp", lossless=True, method=4, quality=_EFFORT
     )
     return file.getvalue()

@@ -109,7 +109,7 @@ def _cards(stacks, made, k, group, per_second):
         ("CCD-TEMP", group_temperature(stacks.cells, group), "[Celsius] mean of the darks"),
         ("NDARKS", nframes, "darks of this group"),
         ("RATEMEAN", np.mean(rate[finite], dtype=float), f"[{per_second}] mean of the pixels"),
-        ("RATEMED", float(np.median(rate[finite])), f"[{per_second}] median"),
+        ("RATEMED", finite_median(rate), f"[{per_second}] median"),
         ("RATELEV", robust_mean(rate), f"[{per_second}] mean without outliers"),
         ("RATEERR", finite_median(error), f"[{per_second}] median of ERR"),
         ("RATECM", levels.rate_error[k], f"[{per_second}] error common to all pixels"),

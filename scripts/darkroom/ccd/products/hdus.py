@@ -11,6 +11,7 @@ from astropy.io import fits
 from darkroom.ccd.dq import MEANING
 from darkroom.ccd.products.amplifiers import opened_part
 from darkroom.errors import InputError
+from darkroom.fits.write import binary_table
 from darkroom.gates import units as unit_tables
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def table(name: str, columns: Mapping[str, tuple[Sequence[Any], str]]) -> fits.B
         numbers = np.array([np.nan if v is None else v for v in values])
         code = "D" if numbers.dtype.kind == "f" else "L" if numbers.dtype.kind == "b" else "J"
         made.append(fits.Column(label, code, unit=bunit or None, array=numbers))
-    return fits.BinTableHDU.from_columns(made, name=name)
+    return binary_table(made, name)
 
 
 def dq_def(*bits: DQ) -> fits.BinTableHDU:

@@ -14,6 +14,7 @@ from darkroom.ccd.dq import DQ
 from darkroom.ccd.products import hdus as products
 from darkroom.ccd.products import overscan
 from darkroom.ccd.products import warnings_text as report
+from darkroom.ccd.robust import finite_median
 from darkroom.ccd.stack.frames import opened
 from darkroom.ccd.stack.master import master
 
@@ -62,7 +63,7 @@ def make(cell: Cell, arguments: argparse.Namespace) -> Master:
     if sentence:
         log.warning(sentence)
     log.info(
-        "%s: level %.3f, offsets scatter by %.3f", cell, np.nanmedian(made.combined.mean),
+        "%s: level %.3f, offsets scatter by %.3f", cell, finite_median(made.combined.mean),
         made.survey.scatter,
     )  # fmt: skip
     return made
@@ -127,7 +128,7 @@ def images(cell: Cell, made: Master, gain: float | None, extver: int = 1) -> lis
         ("TGROUP", cell.group, "temperature group, 1 is the coldest (0: all)"),
         ("NFRAMES", len(cell.frames), "frames combined"),
         ("MEAN", np.nanmean(combined.mean, dtype=float), f"[{bunit}] mean of the image"),
-        ("MEDIAN", float(np.nanmedian(combined.mean)), f"[{bunit}] median of the image"),
+        ("MEDIAN", finite_median(combined.mean), f"[{bunit}] median of the image"),
         ("CMERR", seen.common_error, f"[{bunit}] error common to all pixels"),
         ("CMNU", len(cell.frames) - 1, "degrees of freedom of CMERR"),
         ("OFFRMS", seen.scatter, f"[{bunit}] std of the frame offsets"),

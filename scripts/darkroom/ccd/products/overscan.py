@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from darkroom import order
 from darkroom.ccd.overscan.amplifiers import TrimmedFrames, remarks
 
 if TYPE_CHECKING:
@@ -126,10 +127,14 @@ def evident(rate: np.ndarray, error: np.ndarray) -> list[str]:
 
 def _line_medians(image, along):
     """Return the medians of the columns (0) or rows (1) without NaN; those of all lines at once."""
-    lines = np.ascontiguousarray(image.T) if along == 0 else image
+    lines = order.columns(image) if along == 0 else image
     known = ~np.isnan(lines).any(axis=1)
     medians = np.empty(len(lines), image.dtype)
-    medians[known] = np.median(lines[known], axis=1)
+    # To ask numpy for the two in the middle takes twice as long as for one.
+    some, middle = lines[known], lines.shape[1] // 2
+    some.partition(middle, axis=1)
+    below = some[:, :middle].max(axis=1) if lines.shape[1] % 2 == 0 else some[:, middle]
+    medians[known] = (below + some[:, middle]) / some.dtype.type(2)
     if not known.all():
         medians[~known] = np.nanmedian(lines[~known], axis=1)
     return medians

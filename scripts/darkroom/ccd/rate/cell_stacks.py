@@ -106,26 +106,28 @@ class CellStacks:
         rows : slice
             The band.
         halves : bool
-            Combine also the two halves of the frames.
+            Combine also the two halves of the darks.
 
         Yields
         ------
         tuple of Combined
             For each cell: of all frames; with `halves` also of frames 1, 3, 5 … and of frames
-            2, 4, 6 … (for a cell of one frame: that frame, twice).
+            2, 4, 6 … (for bias frames, and a cell of one dark: of all, twice).
         """
-        for watch, clip, seen in zip(self._watches, self._clips, self.surveys, strict=True):
-            values, n = watch.read(rows), len(seen.offsets)
-            parts = [slice(None)]
-            if halves:
-                parts += [slice(0, None, 2), slice(1, None, 2)] if n > 1 else 2 * [slice(None)]
-            yield tuple(
+        for cell, watch, clip, seen in zip(
+            self.cells, self._watches, self._clips, self.surveys, strict=True
+        ):
+            values, parts = watch.read(rows), [slice(None)]
+            if halves and cell.role == "dark" and len(seen.offsets) > 1:
+                parts += [slice(0, None, 2), slice(1, None, 2)]
+            found = [
                 combine_array(
                     values[part], clip, offsets=seen.offsets[part], threads=self._threads,
                     outputs=("mean", "std"),
                 )
                 for part in parts
-            )  # fmt: skip
+            ]  # fmt: skip
+            yield tuple(found * 3 if halves and len(found) == 1 else found)
 
 
 @contextmanager

@@ -165,7 +165,7 @@ def _check_group(stacks, rate):
 
 def curve_level(seen: Survey, bias: np.ndarray) -> float:
     """Return the median level of a cell above the bias: dark counts and offsets."""
-    return float(np.nanmedian(seen.sample - bias[:, seen.columns]))
+    return finite_median(seen.sample - bias[:, seen.columns])
 
 
 def noise_curve(
@@ -196,7 +196,7 @@ def noise_curve(
     if cell.role == "bias" or not np.isfinite(dark):
         return NoiseCurve(dark, 0.0, 0.0)
     excess = seen.sample - bias[:, seen.columns]
-    excess = excess - np.nanmedian(excess)
+    excess = excess - excess.dtype.type(finite_median(excess))
     with np.errstate(invalid="ignore"):
         bright = (excess > _BRIGHT * seen.noise) & np.isfinite(seen.variance)
     if bright.sum() < _FEWEST_BRIGHT:

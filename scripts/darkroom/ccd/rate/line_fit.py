@@ -13,6 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+# Pixels fitted at a time, and up to twice as many: what the processor's cache holds. For fewer the
+# library of matrices adds in another order, which moves the last digit.
+_PIXELS = 1 << 14
+
 
 @dataclass(frozen=True)
 class Lines:
@@ -118,7 +122,6 @@ def fit_lines(
     ngroups = matrix.shape[1] - 1
     floor = np.zeros(ncells) if floor is None else np.nan_to_num(floor)
     common = np.zeros(ncells) if common is None else common
-    freedom, of_mean, floored = _variances_of_means(variances, counts, floor)
     shape = (ngroups, npixels)
     lines = Lines(
         *(np.full(npixels, np.nan) for _ in range(2)),
@@ -126,11 +129,23 @@ def fit_lines(
         np.zeros(shape, np.int32),
         np.full(npixels, np.nan),
     )
+    edges = np.linspace(0, npixels, max(npixels // _PIXELS, 1) + 1).astype(int)
+    for some in map(slice, edges[:-1], edges[1:]):
+        part = Lines(*(getattr(lines, name)[..., some] for name in Lines.__dataclass_fields__))
+        _fit(part, matrix, nominal, means[:, some], variances[:, some], counts[:, some], floor,
+             common)  # fmt: skip
+    return lines
+
+
+def _fit(lines, matrix, nominal, means, variances, counts, floor, common):
+    """Fit some pixels, into views of all."""
+    freedom, of_mean, floored = _variances_of_means(variances, counts, floor)
     valid = np.isfinite(means) & (counts > 0)
     for pattern, where in _patterns(valid):
         solve = estimator(matrix * pattern[:, None], nominal * pattern)
-        data = np.where(pattern[:, None], means[:, where], 0.0)
-        spread = np.where(pattern[:, None], of_mean[:, where], 0.0)
+        data, spread = means[:, where], of_mean[:, where]
+        if not pattern.all():
+            data, spread = (np.where(pattern[:, None], a, 0.0) for a in (data, spread))
         use = np.where(np.isnan(solve), 0.0, solve)
         value = solve @ data
         lines.bias[where] = value[0]
@@ -148,20 +163,22 @@ def fit_lines(
         left = pattern.sum() - np.linalg.matrix_rank(matrix[pattern] / _scale(matrix))
         if left > 0:
             model = matrix @ (use @ data)
-            residual = np.where(pattern[:, None], data - model - common[:, None], 0.0)
+            residual = data - model - common[:, None]
+            residual[~pattern] = 0.0
             with np.errstate(divide="ignore", invalid="ignore"):
                 lines.chi2[where] = np.nansum(residual**2 / floored[:, where], axis=0) / left
-    return lines
 
 
 def _variances_of_means(variances, counts, floor):
     """Return degrees of freedom and variance of each mean, and that of at least `floor`."""
     freedom = np.maximum(counts - 1.0, 0.0)
-    variances = np.where(freedom > 0, variances, 0.0)
+    known = freedom > 0
     with np.errstate(invalid="ignore", divide="ignore"):
-        shared = (variances * freedom).sum(axis=0) / freedom.sum(axis=0)
-        variances = np.where(freedom > 0, variances, shared)
-        freedom = np.where(freedom > 0, freedom, np.maximum(freedom.sum(axis=0), 1.0))
+        if not known.all():
+            variances = np.where(known, variances, 0.0)
+            shared = (variances * freedom).sum(axis=0) / freedom.sum(axis=0)
+            variances = np.where(known, variances, shared)
+            freedom = np.where(known, freedom, np.maximum(freedom.sum(axis=0), 1.0))
         of_mean = variances / counts
         floored = np.maximum(variances, floor[:, None]) / counts
     return freedom, of_mean, floored

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
+from numpy.lib.stride_tricks import sliding_window_view
 
 from darkroom.ccd import distributions
 from darkroom.ccd.robust import clipped_std
@@ -70,6 +70,11 @@ def _line_means(image, good, axis, scale):
         part = mean[parity]
         known = np.flatnonzero(np.isfinite(part))
         if known.size:
-            about = ndimage.median_filter(part[known], min(_AROUND, known.size), mode="mirror")
-            part[known] -= about
+            part[known] -= _running_median(part[known], min(_AROUND, known.size))
     return mean
+
+
+def _running_median(values, width):
+    """Return the medians of the values about each, mirrored at the ends."""
+    around = np.pad(values, (width // 2, (width - 1) // 2), mode="reflect")
+    return np.sort(sliding_window_view(around, width), axis=1)[:, width // 2]

@@ -156,5 +156,8 @@ class SaturationWatch:
     def read(self, rows: slice) -> np.ndarray:
         """Read a band of all frames: (nframes, nrows, nx) float32."""
         values, high = self.stack.read_marked(rows, self.level)
+        if not high.any():
+            self.seen[rows] = False
+            return values
         self.seen[rows] = high.any(axis=0)
         return np.where(high, np.float32(np.nan), values) if self.blank else values

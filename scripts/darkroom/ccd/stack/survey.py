@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 # Pixels used of a frame. More would not improve the offsets, which noise common to rows limits.
 _SAMPLE_PIXELS = 400_000
-_BAND_BYTES = 32 << 20
+# Read and added up at a time: what the processor's cache holds.
+_BAND_BYTES = 4 << 20
+_BAND_ROWS = 16
 # A row is discordant when it deviates by this many robust standard deviations.
 _ROW_LIMIT = 10.0
 # Pixels beyond this many robust standard deviations are left out of means.
@@ -133,10 +135,11 @@ def _survey(stack: Stack) -> Survey:
     mean = _nan_mean(sample)
     difference = sample - mean
     offsets, errors = np.zeros(stack.nframes), np.full(stack.nframes, np.nan)
-    rows = np.zeros((stack.nframes, stack.shape[0]))
+    medians = np.zeros((stack.nframes, stack.shape[0]), np.float32)
     for i, values in enumerate(difference):
         offsets[i], errors[i] = _frame_offset(values)
-        rows[i] = _nan_median(values.T) - offsets[i]
+        medians[i] = order.row_medians(values)
+    rows = medians - offsets[:, None]
     offsets -= offsets.mean()
     # Relative to the median frame: a row that is wrong in one frame shifts the mean of all.
     rows -= np.median(rows, axis=0)
@@ -147,7 +150,7 @@ def _survey(stack: Stack) -> Survey:
             np.zeros(1), np.full(1, np.nan), columns, sample[0], np.full_like(sample[0], np.nan),
             step,
         )  # fmt: skip
-    variance = _variance(sample - offsets[:, None, None].astype(np.float32))
+    variance = _variance(sample, offsets)
     noise = pooled(np.sqrt(variance), np.isfinite(sample).sum(axis=0)).std
     scale = max(robust_std(rows), noise / np.sqrt(sample.shape[2]))
     discordant = (np.abs(rows) > _ROW_LIMIT * scale).any(axis=0)
@@ -159,7 +162,7 @@ def _survey(stack: Stack) -> Survey:
         errors=errors,
         means=means,
         noise=noise,
-        row_noise=_row_noise(difference, noise),
+        row_noise=_row_noise(difference, medians, noise),
         discordant=discordant,
         row_deviation=np.abs(rows).max(axis=1),
         row_level=row_level,
@@ -183,14 +186,18 @@ def _read_sample(stack):
     for first in range(0, ny, band):
         rows = slice(first, min(first + band, ny))
         values = stack.read(rows)
-        some = values[:, :, columns]
-        sample[:, rows] = np.where(np.isfinite(some), some, np.float32(np.nan))
-        finite = np.isfinite(values)
-        counts += finite.sum(axis=(1, 2))
-        if not finite.all():
-            values = np.where(finite, values, np.float32(0))
         # Summed row by row, so that the result does not depend on the height of the bands.
-        for row in values.sum(axis=2, dtype=np.float64).T:
+        of_rows = values.sum(axis=2, dtype=np.float64).T
+        sample[:, rows] = values[:, :, columns]
+        if np.isfinite(of_rows).all():
+            counts += values[0].size
+        else:
+            finite = np.isfinite(values)
+            counts += finite.sum(axis=(1, 2))
+            some = sample[:, rows]
+            some[~np.isfinite(some)] = np.nan
+            of_rows = np.where(finite, values, np.float32(0)).sum(axis=2, dtype=np.float64).T
+        for row in of_rows:
             sums += row
     return columns, sample, sums / np.maximum(counts, 1)
 
@@ -201,7 +208,7 @@ def _frame_offset(difference):
     Pixels beyond 5 robust standard deviations (stars, cosmic rays, discordant rows) are left out.
     """
     centre = order.median(difference)
-    scale = robust_std(difference) or np.nanstd(difference)
+    scale = float(1.4826 * order.median_distance(difference, centre)) or np.nanstd(difference)
     with np.errstate(invalid="ignore"):
         kept = np.abs(difference - centre) <= _OUTLIER * scale
     counts = kept.sum(axis=1)
@@ -214,43 +221,52 @@ def _frame_offset(difference):
 
 def _nan_mean(sample):
     """Return the mean over the frames, without NaN."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # pixels without a finite sample
-        return np.nanmean(sample, axis=0, dtype=np.float64).astype(np.float32)
+    mean = np.empty(sample.shape[1:], np.float32)
+    for rows, values in _bands(sample):
+        if np.isfinite(values).all():
+            mean[rows] = values.sum(axis=0, dtype=np.float64) / len(values)
+            continue
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # pixels without a finite sample
+            mean[rows] = np.nanmean(values, axis=0, dtype=np.float64)
+    return mean
 
 
-def _variance(sample):
-    """Return the variance of each pixel in time, n - 1 in the denominator."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        return np.nanvar(sample, axis=0, ddof=1, dtype=np.float64)
+def _variance(sample, offsets):
+    """Return the variance of each pixel in time, offsets removed, n - 1 in the denominator."""
+    shifts, variance = offsets[:, None, None].astype(np.float32), np.empty(sample.shape[1:])
+    for rows, values in _bands(sample):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # pixels of at most one finite sample
+            variance[rows] = np.nanvar(values - shifts, axis=0, ddof=1, dtype=np.float64)
+    return variance
 
 
-def _row_noise(difference, noise):
+def _bands(sample):
+    """Yield bands of rows that the processor's cache holds: the slice, and the values."""
+    for first in range(0, sample.shape[1], _BAND_ROWS):
+        rows = slice(first, first + _BAND_ROWS)
+        yield rows, sample[:, rows]
+
+
+def _row_noise(difference, medians, noise):
     """Return the standard deviation of the noise common to the pixels of a row of a frame."""
     nframes, _, width = difference.shape
-    rows = np.stack([_trimmed_rows(values) for values in difference])
+    rows = np.stack(
+        [_trimmed_rows(*of_frame) for of_frame in zip(difference, medians, strict=True)]
+    )
     rows -= np.median(rows, axis=1, keepdims=True)
     variance = robust_std(rows) ** 2 * nframes / (nframes - 1)
     return float(np.sqrt(max(variance - noise**2 / width, 0.0)))
 
 
-def _trimmed_rows(values):
+def _trimmed_rows(values, medians):
     """Return the mean of each row without pixels beyond 5 robust standard deviations."""
-    centre = _nan_median(values.T)[:, None]
-    scale = robust_std(values - centre) or np.nanstd(values)
+    distance = values - medians[:, None]
+    scale = robust_std(distance) or np.nanstd(values)
     with np.errstate(invalid="ignore"):
-        kept = np.abs(values - centre) <= _OUTLIER * scale
+        kept = np.abs(distance) <= _OUTLIER * scale
     return np.where(kept, values, 0).sum(axis=1, dtype=float) / np.maximum(kept.sum(axis=1), 1)
-
-
-def _nan_median(values):
-    """Return the median over the first axis; the slow nanmedian is used only where needed."""
-    if np.isfinite(values).all():
-        return np.median(values, axis=0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # rows without a finite sample
-        return np.nanmedian(values, axis=0)
 
 
 def _step(values):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from darkroom import order
 from darkroom.gates.rows import RowSums, statistics
 from darkroom.gates.units import columns as unit_columns
 
@@ -40,7 +41,7 @@ def frame_statistics(
     kind = np.broadcast_to((numbers % 2).astype(np.int8), (ny, m))
     place = np.linspace(-1, 1, m, dtype=np.float32) if m > 1 else np.zeros(1, np.float32)
     sums = RowSums(n, kind, place, 1)
-    product = mean - np.float32(np.nanmedian(mean)) if np.isfinite(mean).any() else mean
+    product = mean - np.float32(order.median(mean)) if np.isfinite(mean).any() else mean
     product = _without_far(product)
     scale = np.broadcast_to(np.float32(noise), (ny, m))
     for first in range(0, ny, _BAND):
@@ -54,9 +55,8 @@ def frame_statistics(
 
 def _without_far(product):
     """Return an image without what is far from most of it, which alone would make the slope."""
-    known = product[np.isfinite(product)]
-    if not known.size:
+    if not np.isfinite(product).any():
         return product
-    spread = 1.4826 * np.median(np.abs(known - np.median(known)))
+    spread = 1.4826 * order.median_distance(product, order.median(product))
     far = np.abs(product) > 6 * spread
     return np.where(far, np.float32(0), product) if spread > 0 else product

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from darkroom import order
 from darkroom.nircam.ramps.drift import drift
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def _describe(amplifier, region, values, active):
     if not good.size:
         nothing = (np.nan,) * 7
         return AmplifierRow(amplifier, region, 0, values.size, *nothing)
-    p5, median, p95, p99 = (float(v) for v in np.percentile(good, [5, 50, 95, 99]))
+    p5, median, p95, p99 = order.quantiles(good, [0.05, 0.5, 0.95, 0.99]).tolist()
     ratio = median / (median if region == "active" else active)
     return AmplifierRow(
         *(amplifier, region, good.size, values.size - good.size, mode_of(good), median),
@@ -98,10 +99,11 @@ def _describe(amplifier, region, values, active):
 
 def mode_of(values: np.ndarray) -> float:
     """Return the mode: the peak of a smoothed histogram between percentiles 0.5 and 99."""
-    low, high = np.percentile(values, [0.5, 99.0])
+    low, high = order.quantiles(values, [0.005, 0.99])
     if high <= low:
         return float(low)
-    counts, edges = np.histogram(values, _BINS, (low, high))
+    edges = np.linspace(low, high, _BINS + 1)
+    counts = order.histogram(values, edges)
     smooth = np.convolve(counts, np.ones(_SMOOTH) / _SMOOTH, "same")
     top = int(smooth.argmax())
     return float(0.5 * (edges[top] + edges[top + 1]))
