@@ -23,9 +23,10 @@ def paths_in(text: str) -> list[str]:
 
 
 def _lists(results: Path) -> Iterator[tuple[Path, list[str]]]:
-    """Yield the lists of a campaign that can be read, and the paths that each names; old ones first.
+    """Yield the lists of a campaign that can be read, and the paths that each names.
 
-    Lists of an earlier division into batches may be there, too, which no rule makes any more.
+    Those that were written last come last: lists of an earlier division into batches may be there,
+    too, which no rule makes any more.
     """
     found = (path for pattern in _LISTS for path in results.glob(pattern))
     for path in sorted(found, key=lambda path: (_written(path), path)):
