@@ -12,6 +12,7 @@ wildcard_constraints:
 rule stack_statistics:
     """Add up the frames of one part of a stack: samples, sum and squared deviations."""
     input:
+        unpack(lambda wildcards: cgi.files(wildcards.item, "stack_statistics")),
         lists=lambda wildcards: BATCHES.tracked(
             wildcards.item,
             cgi.part_statuses(wildcards.item, wildcards.stack, wildcards.part),
@@ -47,6 +48,7 @@ rule stack_statistics:
 rule prepare_cgi:
     """Prepare the raw frames of one part: bias, cosmic rays, non-linearity, electrons."""
     input:
+        unpack(lambda wildcards: cgi.files(wildcards.item, "prepare")),
         lists=lambda wildcards: BATCHES.tracked(
             wildcards.item,
             cgi.part_statuses(wildcards.item, wildcards.stack, wildcards.part),
@@ -79,6 +81,7 @@ rule prepare_cgi:
 rule noise_maps:
     """Fit fixed pattern, clock-induced charge and dark current of each pixel."""
     input:
+        unpack(lambda wildcards: cgi.files(wildcards.item, "noise_maps")),
         parts=lambda wildcards: BATCHES.tracked(wildcards.item, cgi.stack_inputs(wildcards.item)),
         frames=f"{RESULTS}/{{item}}/frames.tsv",
     output:
@@ -107,6 +110,7 @@ rule noise_maps:
 rule cgi_master_dark:
     """Make a traditional master dark: the mean of one stack (EM gain and exposure time)."""
     input:
+        unpack(lambda wildcards: cgi.files(wildcards.item, "master_dark")),
         parts=lambda wildcards: BATCHES.tracked(
             wildcards.item, cgi.stack_inputs(wildcards.item, wildcards.stack)
         ),
@@ -136,6 +140,7 @@ rule cgi_master_dark:
 rule synthesize_dark:
     """Synthesize the dark of an EM gain and exposure time from the noise maps."""
     input:
+        unpack(lambda wildcards: cgi.files(wildcards.item, "synthesize_dark")),
         maps=f"{RESULTS}/{{item}}/noise_maps.fits",
     output:
         f"{RESULTS}/{{item}}/darks/synthesized_{{stack}}.fits",
@@ -162,6 +167,7 @@ rule synthesize_dark:
 rule photon_counted_dark:
     """Count photons in a stack of high EM gain: a photon-counted master dark."""
     input:
+        unpack(lambda wildcards: cgi.files(wildcards.item, "photon_counted_dark")),
         lists=lambda wildcards: BATCHES.tracked(
             wildcards.item, cgi.counted_statuses(wildcards.item, wildcards.stack)
         ),
@@ -193,7 +199,8 @@ rule photon_counted_dark:
 rule pixel_map:
     """Mark the bad pixels of a dark."""
     input:
-        f"{RESULTS}/{{item}}/darks/{{dark}}.fits",
+        unpack(lambda wildcards: cgi.pixel_files(wildcards.item)),
+        dark=f"{RESULTS}/{{item}}/darks/{{dark}}.fits",
     output:
         f"{RESULTS}/{{item}}/pixel_maps/{{dark}}.fits",
     log:
@@ -211,7 +218,8 @@ rule pixel_map:
     message:
         "Marking the bad pixels of {wildcards.dark} of {wildcards.item}"
     shell:
-        program("detector", "cgi/pixel_map") + "--output {output:q} {params.settings} {input:q} "
+        program("detector", "cgi/pixel_map")
+        + "--output {output:q} {params.settings} {input.dark:q} "
         "> {log:q} 2>&1"
 
 
@@ -251,6 +259,7 @@ rule cgi_figures:
     input:
         unpack(lambda wildcards: cgi.truth_files(wildcards.item)),
         unpack(lambda wildcards: cgi.trends(wildcards.item)),
+        unpack(lambda wildcards: cgi.files(wildcards.item, "figures")),
         maps=f"{RESULTS}/{{item}}/noise_maps.fits",
         darks=lambda wildcards: cgi.darks(wildcards.item),
         counted=lambda wildcards: cgi.counted_darks(wildcards.item),

@@ -155,6 +155,7 @@ def insertion_batch(wildcards, output):
         statuses = f"{RESULTS}/{item}/statuses.list"
         options += [nircam.insertion_options(item, purpose), "--", shlex.quote(f"@{statuses}")]
         inputs = [reference, statuses, f"{RESULTS}/{item}/refusals.list"]
+        inputs += REFERENCES.mappings(item)
         code = program.digest("jwst", "delivery/insertion")
         return Job(inputs, made, f"{shlex.join(words)} {' '.join(options)}", [code])
 
@@ -221,9 +222,13 @@ def part_batch(wildcards, output):
 
     def job(made):
         stack, part = Path(made).parent.name, Path(made).stem
-        # Its status files are those of the batch's options, which the program takes.
+        # Its status files are among those of the batch's options, where the program takes them.
         words = f"--output {shlex.quote(made)} {options}"
-        return Job(cgi.part_statuses(item, stack, part), [made], words, [code])
+        inputs = [
+            *cgi.part_statuses(item, stack, part),
+            *cgi.files(item, "stack_statistics").values(),
+        ]
+        return Job(inputs, [made], words, [code])
 
     return together(str(output[0]), cgi.part_statistics(item), job)
 

@@ -3,6 +3,7 @@
 
 use rule noise_maps as trial_noise_maps with:
     input:
+        unpack(lambda wildcards: PIPELINES["cgi"].files(wildcards.item, "noise_maps")),
         parts=lambda wildcards: BATCHES.tracked(
             wildcards.item, PIPELINES["cgi"].trial_frames(wildcards.item)
         ),
@@ -23,6 +24,7 @@ use rule noise_maps as trial_noise_maps with:
 
 use rule cgi_master_dark as trial_cgi_master_dark with:
     input:
+        unpack(lambda wildcards: PIPELINES["cgi"].files(wildcards.item, "master_dark")),
         parts=lambda wildcards: BATCHES.tracked(
             wildcards.item, PIPELINES["cgi"].trial_frames(wildcards.item, wildcards.stack)
         ),
@@ -43,6 +45,7 @@ use rule cgi_master_dark as trial_cgi_master_dark with:
 
 use rule synthesize_dark as trial_synthesize_dark with:
     input:
+        unpack(lambda wildcards: PIPELINES["cgi"].files(wildcards.item, "synthesize_dark")),
         maps=f"{RESULTS}/{{item}}/judge/trial_noise_maps.fits",
     output:
         f"{RESULTS}/{{item}}/judge/trial_synthesized_{{stack}}.fits",
@@ -57,6 +60,7 @@ use rule synthesize_dark as trial_synthesize_dark with:
 rule cgi_counterfactual:
     """Are new noise maps, or a new dark, better than those in use?"""
     input:
+        unpack(lambda wildcards: PIPELINES["cgi"].files(wildcards.item, "noise_maps")),
         candidate=f"{RESULTS}/{{item}}/judge/trial_{{product}}.fits",
         current=lambda wildcards: PIPELINES["cgi"].current(wildcards.item, wildcards.product),
         held_out=lambda wildcards: BATCHES.tracked(

@@ -54,10 +54,10 @@ rule bestrefs:
         settings=lambda wildcards: REFERENCES.bestrefs_options(wildcards.item),
         code=program.digest("jwst", "references/bestrefs"),
         place=lambda wildcards, output: REFERENCES.place_of(wildcards.item),
-        batch=lambda wildcards, input, output: BATCHES.step(
+        batch=lambda wildcards, output: BATCHES.step(
             REFERENCES.bestrefs_options(wildcards.item),
             program.digest("jwst", "references/bestrefs"),
-            shared=[input.mappings],
+            shared=REFERENCES.mappings(wildcards.item),
         ),
         names=lambda wildcards, output: BATCHES.names(wildcards.item, wildcards.batch),
         files=lambda wildcards, output: BATCHES.files(

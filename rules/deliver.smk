@@ -48,10 +48,10 @@ if "nircam" in PIPELINES:
             names=lambda wildcards: PIPELINES["nircam"].deck(wildcards.item),
             place=lambda wildcards, output: REFERENCES.place_of(wildcards.item),
             code=program.digest("jwst", "references/bestrefs"),
-            batch=lambda wildcards, input, output: BATCHES.step(
+            batch=lambda wildcards, output: BATCHES.step(
                 REFERENCES.deck_options(wildcards.item),
                 program.digest("jwst", "references/bestrefs"),
-                shared=[input.mappings],
+                shared=REFERENCES.mappings(wildcards.item),
             ),
             files=lambda wildcards, output: BATCHES.files_of(
                 wildcards.item,
@@ -242,6 +242,7 @@ if "nircam" in PIPELINES:
             reference=f"{RESULTS}/{{item}}/{{purpose}}.fits",
             exposures=f"{RESULTS}/{{item}}/statuses.list",
             refusals_of_all=f"{RESULTS}/{{item}}/refusals.list",
+            mappings=lambda wildcards: REFERENCES.mappings(wildcards.item),
             cache=ancient(f"{RESULTS}/crds/jwst.tsv"),
         output:
             found=f"{RESULTS}/{{item}}/judge/insertion_{{purpose}}.json",

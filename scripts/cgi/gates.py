@@ -71,11 +71,12 @@ def judged(arguments: argparse.Namespace) -> list[Gate]:
         section = None if whole else geometry.section("image")
         return darks.synthesized(arguments.file, arguments.maps, section, sizes)
     facts = frames.facts_of(arguments.statuses)
+    read = frames.reader(geometry, lambda: options.raw_settings(arguments, divide=True))
     if names is not None:
         names = frames.of_stacks(names, facts, frames.names_in(arguments.file))
     if arguments.product == "noise_maps":
-        return noise_maps(arguments.file, facts, names, sizes, frames.reader(geometry))
-    return darks.dark(arguments.file, facts, names, sizes, frames.reader(geometry))
+        return noise_maps(arguments.file, facts, names, sizes, read)
+    return darks.dark(arguments.file, facts, names, sizes, read)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from darkroom.batches.making import make
 from darkroom.batches.step import Step, add_batch_options
+from darkroom.cgi.settings import FILES
 from darkroom.cli import ListFileParser, run
 
 if TYPE_CHECKING:
@@ -42,8 +43,10 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     )
     add_batch_options(parser)
     arguments = parser.parse_args(words)
-    # Of a part that is taken along they are named once.
-    arguments.files = arguments.files or [str(path) for path in arguments.batch_file]
+    # Of a part that is taken along they are named once, among all that it is made from.
+    settings = {Path(str(getattr(arguments, name))) for name in FILES}
+    made_from = [str(path) for path in arguments.batch_file if path not in settings]
+    arguments.files = arguments.files or made_from
     if not arguments.files:
         parser.error("the following arguments are required: FILE")
     return arguments

@@ -9,16 +9,17 @@ import os
 import re
 import sys
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from darkroom.errors import DarkroomError
+from darkroom.errors import DarkroomError, InputError
 from darkroom.integrity.seen import expect
 from darkroom.integrity.watch import settle, watch
 from darkroom.plain import plain_text
 from darkroom.secrets import TOKEN_VARIABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 _STATED = re.compile(r"# sha256 [0-9a-f]{64}")
 # Messages of astropy and numpy for a full disk, which come without the system's error number.
@@ -42,27 +43,60 @@ _OF_FILES = {
 class ListFileParser(argparse.ArgumentParser):
     """Argument parser that reads long lists from files: ``@names.list``, one argument per line.
 
-    A comment ``# sha256 …`` states the SHA-256 that the file of the next line must have.
+    A comment ``# sha256 …`` states the SHA-256 that the file of the next line must have. A list may
+    name lists, ``@other.list``, which name none: one that names itself would be read without end.
     """
 
     def __init__(self, **keywords: Any) -> None:
-        self._stated = ""
-        super().__init__(
-            fromfile_prefix_chars="@",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            **keywords,
-        )
+        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, **keywords)
 
-    def convert_arg_line_to_args(self, arg_line: str) -> list[str]:
-        """Return a line as one argument (names may contain blanks), without comments."""
-        line = arg_line.strip()
-        if not line or line.startswith("# "):
-            self._stated = line.removeprefix("# sha256 ") if _STATED.fullmatch(line) else ""
-            return []
-        if self._stated:
-            expect(line, self._stated, "the list")
-        self._stated = ""
-        return [line]
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Read a command line, with the lines of lists in their place.
+
+        Raises
+        ------
+        InputError
+            For a list that is no text, or that names a list.
+        """
+        given = sys.argv[1:] if args is None else args
+        words = [
+            one for word in given for one in (self._listed(word) if word[:1] == "@" else [word])
+        ]
+        return super().parse_known_args(words, namespace)
+
+    def _listed(self, word: str, inner: bool = False) -> list[str]:
+        """Return the lines of a list (names may contain blanks), without comments.
+
+        Parameters
+        ----------
+        word : str
+            Its name, after ``@``.
+        inner : bool
+            Whether another list names it.
+        """
+        path, stated = Path(word[1:]), ""
+        found: list[str] = []
+        try:
+            text = path.read_text(encoding="utf-8")
+        except OSError as error:
+            self.error(str(error))
+        except ValueError as error:
+            raise InputError(path, f"is no list of files ({error})", "make it again") from error
+        for line in map(str.strip, text.splitlines()):
+            if not line or line.startswith("# "):
+                stated = line.removeprefix("# sha256 ") if _STATED.fullmatch(line) else ""
+                continue
+            # A device or a pipe would be read without end, or waited for.
+            if line[0] == "@" and (inner or not os.path.isfile(line[1:])):  # noqa: PTH113
+                fault = "another list names it" if inner else "that is no file"
+                raise InputError(path, f"names {line[:80]!r}; {fault}", "name the files themselves")
+            if stated:
+                expect(line.removeprefix("@"), stated, "the list")
+            stated = ""
+            found += self._listed(line, inner=True) if line[0] == "@" else [line]
+        return found
 
 
 class _Cleaned:

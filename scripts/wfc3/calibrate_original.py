@@ -108,11 +108,13 @@ def calibrated(exposure: dict[str, Any], arguments: argparse.Namespace) -> dict[
         warnings += lost_words(without_data(raw)[1])
         for path in (raw, *made):
             rename_durably(path, folder / path.name)
-    flt = folder / made[1].name
+    ima, flt = (folder / path.name for path in made)
     return {
         "file": flt.name,
         "size": flt.stat().st_size,
         "sha256": sha256(flt),
+        # Later steps read these too.
+        "beside": {name: sha256(folder / name) for name in (raw.name, ima.name)},
         "warnings": [*exposure.get("warnings", ()), *warnings],
     }
 

@@ -1,7 +1,8 @@
 """Combine the exposures of a WFC3/IR visit with updatewcs and AstroDrizzle.
 
 AstroDrizzle works on copies in a private folder; the FLTs are never changed. The defaults of the
-parameters are those of the WFC3 team's notebook.
+parameters are those of the WFC3 team's notebook. With --cache the distortion reference is verified
+(size, SHA-1) just before.
 
 Positions of stars are compared: an exposure whose stars lie more than a pixel beside those of the
 others lost its guide stars; it is an error, or left out with --exclude. It is an error when
@@ -111,7 +112,7 @@ def work(arguments: argparse.Namespace, kept: Kept) -> None:
     from darkroom.crds.cache import Cache
     from darkroom.errors import DarkroomError
     from darkroom.judge.judgement import REFUSED, require_good, sentences
-    from darkroom.wfc3.engine.working import references_folder
+    from darkroom.wfc3.engine.working import references_folder, verify_distortion
     from darkroom.wfc3.reads.records import write_record
     from darkroom.wfc3.visit.drizzle import combine
     from darkroom.wfc3.visit.judged import judge_flts
@@ -146,7 +147,9 @@ def work(arguments: argparse.Namespace, kept: Kept) -> None:
     flts = [Path(one["path"]) for one in used]
     references = arguments.references
     if references is None and flts:
-        references = references_folder(flts[0], Cache(arguments.cache, "hst"))
+        cache = Cache(arguments.cache, "hst")
+        verify_distortion(flts, cache)
+        references = references_folder(flts[0], cache)
     chosen = vars(read_options(arguments, DrizzleSettings))
     chosen = {name: value for name, value in chosen.items() if value is not None}
     database = chosen.pop("astrometry")

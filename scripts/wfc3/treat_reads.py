@@ -86,6 +86,8 @@ def treat_one(arguments: argparse.Namespace) -> None:
         record |= treated(exposure, choice, flt, arguments)
         record["warnings"] = [*exposure.get("warnings", ()), *record["warnings"]]
         exposure |= {"size": flt.stat().st_size, "sha256": sha256(flt)}
+        # The original calibration's: none is made beside this FLT.
+        exposure.pop("beside", None)
     else:
         record = {"accepted": False, "reason": exposure["reason"]}
     del exposure["path"]

@@ -199,3 +199,19 @@ def test_an_exposure_damaged_after_its_fetch_makes_no_product(every, monkeypatch
     Path(made).write_bytes(kept)
     assert f"{frame}: its SHA-256 is " in text
     assert f"--forcerun results/all/{item}/batches/raw/" in text
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("end", ["flt", "ima", "raw"])
+@pytest.mark.parametrize("damage", [flip, Path.unlink])
+def test_what_a_calibration_leaves_beside_its_status_is_made_again(every, monkeypatch, end, damage):
+    """Later steps read all three; a batch makes again what is not as its status states."""
+    monkeypatch.chdir(every.folder)
+    path = sorted(Path("results/all/visit/original").glob(f"*_{end}.fits"))[1]
+    damage(path)
+    found = {finding.path: finding for finding in check("all").found}[str(path)]
+    assert found.target == "results/all/visit/batches/original/0001.list"
+    choice = ("--config", "campaign=all.yaml")
+    every.snakemake("--forcerun", found.target, *choice, "--", found.target)
+    assert path.is_file()
+    assert not [one for one in check("all").found if one.kind != "stale"]

@@ -90,6 +90,13 @@ def test_a_ccd_product_better_than_that_of_the_previous_night_is_delivered(check
         "master_bias.fits", "verdict.json", "counterfactual.json", "README.md",
     }  # fmt: skip
     assert "copy the file" in (made / "README.md").read_text()
+    # Every frame is compared on a version that was made without it.
+    checkout.campaign(items=items, deck={"folds": 4})
+    with warmed(checkout, "detector", JUDGING):
+        checkout.snakemake("judge", "--config", choice)
+    verdict = json.loads((judge / "verdict_master_bias.json").read_text())
+    assert (verdict["score"]["exposures"], verdict["score"]["verdict"]) == (24, "better")
+    assert (judge / "trial_4_master_bias.fits").exists()
 
 
 @pytest.mark.heavy

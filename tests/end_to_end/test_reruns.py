@@ -8,6 +8,8 @@ import pytest
 
 from darkroom.ccd.simulate import exposures as ccd
 from darkroom.cgi.simulate import exposures as cgi
+from darkroom.crds.cache import Cache
+from darkroom.crds.references import read_references
 from darkroom.nircam.simulate import exposures as nircam
 from darkroom.wfc3.simulate import exposures as wfc3
 from end_to_end.conftest import SMALL, Checkout
@@ -33,9 +35,11 @@ PIPELINES = {
         cgi,
         {"geometry": "small", "gains": [1.5, 500], "exptimes": [2, 100], "frames": 1},
         {"dark": "*.fits"},
-        {"geometry": "small"},
+        {"geometry": "geometry.json", "nonlinearity": "table.csv", "kgain": "kgain.fits"},
     ),
 }
+#: Files of a person that the settings of the coronagraph name.
+NAMED = ("geometry.json", "table.csv", "kgain.fits")
 CONTEXTS = {"jwst": {"context": "jwst_1234.pmap"}, "hst": {"context": "hst_1234.pmap"}}
 EMPTY = """
 include: "Snakefile"
@@ -88,6 +92,8 @@ def finished_campaign(tmp_path_factory):
         folder.mkdir(parents=True)
         for exposure in simulator.plan(settings):
             simulator.deliver(settings, exposure.name, folder / exposure.file)
+    for name in NAMED:
+        (checkout.folder / name).write_text("of a person")
     write(checkout)
     checkout.snakemake("lock", "--config", CHOICE)
     (checkout.folder / "Empty").write_text(EMPTY)
@@ -144,6 +150,19 @@ EDITS = {
     "scripts/darkroom/transport/token.py": {},
     "envs/archive.txt": {},
 }
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_a_file_that_a_setting_names_reruns_what_is_made_from_it(finished_campaign, name):
+    """Products of the coronagraph stayed as they were when its table was replaced."""
+    edited = finished_campaign.folder / name
+    before = edited.read_text()
+    edited.write_text(f"{before} who edits it")
+    try:
+        jobs = finished_campaign.jobs("--config", CHOICE)
+        assert jobs == once("noise_maps", "cgi_figures", *END)
+    finally:
+        edited.write_text(before)
 
 
 @pytest.mark.parametrize("path", EDITS)
@@ -223,3 +242,25 @@ def test_another_context_reruns_its_observatorys_steps_and_fetches_nothing(
         assert finished_campaign.jobs("--config", CHOICE) == jobs
     finally:
         write(finished_campaign)
+
+
+@pytest.mark.heavy
+def test_references_that_are_simulated_anew_are_chosen_anew(tmp_path):
+    """Those of a simulated cache change under their names; the notes of the choice held on."""
+    checkout = Checkout(tmp_path / "checkout")
+    small = {"subarray": "SQ64SUB", "nsamp": 3, "stars": 20, "galaxies": 0, "blobs": 0}
+    other = small | {"filter": "F105W"}
+    items = {}
+    for name, settings in (("visit", small), ("earlier", other)):
+        # It comes first: the flat of its filter takes the name of the other's.
+        items = {name: {"instrument": "wfc3", "simulate": settings | {"exposures": [{}]}}} | items
+        choice = checkout.campaign("anew", items=items)
+        checkout.snakemake("lock", "--config", choice, "replace_lock=true")
+        checkout.snakemake("--config", choice, "--", "results/anew/crds/hst.tsv")
+    folder = checkout.folder / "results/anew"
+    cache = Cache(folder / "crds", "hst")
+    flats = []
+    for name in items:
+        chosen = read_references(folder / name / "references.json")
+        flats += [cache.verified(one) for one in chosen.values() if one and "_pfl" in one.name]
+    assert [path.name for path in flats] == ["sim0001ii_pfl.fits", "sim0002ii_pfl.fits"]

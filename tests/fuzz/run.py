@@ -19,8 +19,10 @@ from collections import Counter
 from pathlib import Path
 
 from darkroom.errors import DarkroomError
-from fuzz.subjects import SUBJECTS
+from fuzz import subjects
+from fuzz.lists import ListFile
 
+SUBJECTS = subjects.SUBJECTS | {"list": ListFile}
 SECONDS, BYTES = 10, 1_000_000_000
 # Inputs of one process: a crash loses no more.
 _TOGETHER = 250

@@ -9,8 +9,7 @@ import pytest
 
 from darkroom.integrity.seals import seal_fault, sealed
 from fuzz import mutate
-from fuzz.run import SECONDS, run
-from fuzz.subjects import SUBJECTS
+from fuzz.run import SECONDS, SUBJECTS, run
 
 
 def check(name, count):

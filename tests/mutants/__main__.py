@@ -23,6 +23,7 @@ from contextlib import closing
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+_BATCHES = ["tests/unit/batches/test_batches.py", "tests/unit/batches/test_products.py"]
 #: Modules below scripts/darkroom/, and the tests that guard them.
 MODULES = {
     "atomic": ["tests/unit/house/test_atomic.py"],
@@ -64,6 +65,11 @@ MODULES = {
     "archive/mast_files": ["tests/unit/archive/test_mast_files.py"],
     "archive/room": ["tests/unit/archive/test_room.py"],
     "archive/fetching": ["tests/unit/archive/test_fetching.py"],
+    "batches/exposures": ["tests/unit/batches/test_batches.py"],
+    "batches/making": ["tests/unit/batches/test_products.py"],
+    "batches/notes": _BATCHES,
+    "batches/planning": _BATCHES,
+    "batches/step": _BATCHES,
 }
 #: The lowest share of mutants that a test notices, %.
 LOWEST = 85.0

@@ -23,7 +23,7 @@ from darkroom.archive.slots import Claims
 from darkroom.atomic import make_folder, remove_durably, write_text
 from darkroom.batches.notes import key_of, note_of
 from darkroom.batches.step import Step
-from darkroom.campaign.status import load_status
+from darkroom.campaign.status import load_status, named_files
 from darkroom.errors import DarkroomError, InputError
 from darkroom.integrity.digests import read_sha256
 from darkroom.integrity.recording import unrecorded
@@ -147,11 +147,12 @@ class _Batch:
 
     @staticmethod
     def _names_whole(status: Path) -> bool:
-        """Tell whether the file that a status names is the one it states."""
+        """Tell whether the files that a status names are those it states."""
         found = load_status(status)
         if not found["accepted"] or not found.get("sha256"):
             return True
-        return read_sha256(status.with_name(found["file"])) == str(found["sha256"])
+        named = named_files(found).items()
+        return all(read_sha256(status.with_name(name)) == sha256 for name, sha256 in named)
 
     def make(self, name: str, _: Callable[[], None]) -> None:
         """Make the outputs of an exposure, in a worker process; note what they are made from."""

@@ -225,7 +225,7 @@ class Batches:
         size = self._most
         every = list(names)
         begin = every.index(name) if name in every else 0
-        others = [one for one in (*every[begin + 1 :], *every[:begin]) if one != name]
+        others = [one for one in (*every[begin:], *every[:begin]) if one != name]
         if size == 1 or not others:
             return Batch()
         own = job(name)

@@ -37,6 +37,8 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "facts": (dict,),
     "notes": (list,),
 }
+# What a status may have, and most have not.
+_OPTIONAL: dict[str, tuple[type, ...]] = {"beside": (dict,)}
 _FACT = (str, int, float, type(None))
 
 
@@ -127,8 +129,20 @@ def read_status(path: StrPath) -> dict[str, Any]:
                 "was verified, but is gone or has changed since",
                 f"remove {path} and run again",
             )
-        expect(frame, status["sha256"], path)
+        for name, sha256 in named_files(status).items():
+            expect(path.with_name(name), sha256, path)
     return status | {"path": str(frame)}
+
+
+def named_files(status: Mapping[str, Any]) -> dict[str, str]:
+    """Return the SHA-256 of every file that the status of an accepted exposure names.
+
+    Parameters
+    ----------
+    status : mapping
+        Its ``file``, and what was made with it: ``beside``, ``{name: SHA-256}``.
+    """
+    return {status["file"]: status.get("sha256", ""), **status.get("beside", {})}
 
 
 def load_status(path: StrPath) -> dict[str, Any]:
@@ -177,15 +191,21 @@ def _type_fault(status: Mapping[str, Any], needed: Iterable[str]) -> str:
     for key in ("accepted", "file", "size", *needed):
         if key not in status:
             return f"no {key}"
-    for key in _TYPES.keys() & status.keys():
-        value, types = status[key], _TYPES[key]
+    of_key = _TYPES | _OPTIONAL
+    for key in of_key.keys() & status.keys():
+        value, types = status[key], of_key[key]
         if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
             return f"{key} is {_shown(value)}"
     for key in ("file", "exposure"):
         if key in status and (fault := name_fault(status[key])):
             return f"{key} {status[key][:80]!r} {fault}"
+    for name, sha256 in status.get("beside", {}).items():
+        if fault := name_fault(name):
+            return f"beside {name[:80]!r} {fault}"
+        if not _is_sha256(sha256):
+            return f"beside {name[:80]!r} is {_shown(sha256)}"
     if status["accepted"]:
-        if not re.fullmatch("[0-9a-f]{64}", status.get("sha256", ""), re.ASCII):
+        if not _is_sha256(status.get("sha256", "")):
             return f"sha256 is {_shown(status.get('sha256'))}"
         if status["size"] is None or status["size"] < 0:
             return f"size is {_shown(status['size'])}"
@@ -196,6 +216,10 @@ def _type_fault(status: Mapping[str, Any], needed: Iterable[str]) -> str:
         if not fits:
             return f"facts: {key[:40]!r} is {_shown(value)}"
     return ""
+
+
+def _is_sha256(value: Any) -> bool:
+    return isinstance(value, str) and bool(re.fullmatch("[0-9a-f]{64}", value, re.ASCII))
 
 
 def _shown(value: Any) -> str:

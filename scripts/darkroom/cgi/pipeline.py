@@ -13,6 +13,7 @@ from darkroom.campaign.settings import command_options
 from darkroom.cgi.counterfactual.planning import ComparisonPlan
 from darkroom.cgi.series.plan import CgiSeriesPlan
 from darkroom.cgi.settings import (
+    FILES,
     PROGRAMS,
     CgiSettings,
     CountingSettings,
@@ -106,6 +107,17 @@ class CgiPipeline(ComparisonPlan, CgiSeriesPlan, Pipeline):
         peer = program == "stack_statistics" and settings["weights"] != "pooled"
         chosen = settings | {"keep_masks": settings["keep_masks"] or peer}
         return command_options(chosen, self.settings_group, self.programs[program])
+
+    def files(self, item: str, program: str) -> dict[str, str]:
+        """Return the files that the settings of a program name: inputs of what it makes."""
+        settings = self.settings(item)
+        names = [name for name in self.programs[program] if name in FILES]
+        return {name: settings[name] for name in names if _is_file(settings[name], FILES[name])}
+
+    def pixel_files(self, item: str) -> dict[str, str]:
+        """Return the files that the settings of an item's bad-pixel maps name."""
+        pixels = self.settings(item)["pixels"]
+        return {name: pixels[name] for name in ("flat", "previous") if pixels[name]}
 
     def _parts(self, item: str) -> dict[str, dict[str, list[str]]]:
         """Return the exposures of each part of each stack: ``{stack: {part: [exposure, ...]}}``."""
@@ -279,7 +291,7 @@ class CgiPipeline(ComparisonPlan, CgiSeriesPlan, Pipeline):
     def judged(self, item: str) -> dict[str, dict[str, Any]]:
         """Return the products of an item that have gates, and the inputs of each."""
         folder = self.plan.folder(item)
-        shared = {"frames": f"{folder}/frames.tsv"}
+        shared = {"frames": f"{folder}/frames.tsv"} | self.files(item, "gates")
         measured = shared | {"statuses": f"{folder}/statuses.list"}
         maps = f"{folder}/noise_maps.fits"
         found = {"noise_maps": {"file": maps} | measured}
@@ -306,6 +318,17 @@ class CgiPipeline(ComparisonPlan, CgiSeriesPlan, Pipeline):
         made = [f"{self.plan.folder(item)}/{name}" for name in names]
         darks = [*self.darks(item), *self.counted_darks(item), *self.pixel_maps(item)]
         return [*darks, *self.prepared_frames(item), *made]
+
+
+def _is_file(value: Any, others: Sequence[str]) -> bool:
+    """Tell whether a setting names a file."""
+    if not isinstance(value, str) or value in others:
+        return False
+    try:
+        float(value)
+    except ValueError:
+        return True
+    return False
 
 
 def gain_and_time(stack: str) -> str:

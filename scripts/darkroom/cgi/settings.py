@@ -19,6 +19,13 @@ CHECKS = {
     "dark": "no dark was subtracted",
     "photon-counting": "the frame was not taken for photon counting (ISPC)",
 }
+#: Settings that may name a file, and what they say otherwise.
+FILES = {
+    "geometry": ("sci", "small"),
+    "nonlinearity": ("none", "corgidrp"),
+    "kgain": (),
+    "bias_offset": (),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -295,5 +302,5 @@ PROGRAMS = {
     "pixel_map": (),
     "state": RAW,
     "figures": ("geometry",),
-    "gates": ("geometry",),
+    "gates": RAW,
 }

@@ -23,7 +23,8 @@ class DeckSettings:
     )
     folds: int = setting(
         0,
-        "NIRCam: number of parts of the exposures of an item. Each part is compared on a version "
+        "NIRCam, CCD: number of parts of the exposures of an item (CCD: of its biases and of its "
+        "darks). Each part is compared on a version "
         "that is made without it, so that all exposures are compared where `held_out` of them are "
         "too few. At most as many as there are exposures; 0: one version, without those of "
         "`held_out`.",

@@ -129,8 +129,7 @@ def compare(
 
 
 def compare_noise(
-    residuals: Iterable[np.ndarray],
-    files: tuple[np.ndarray, np.ndarray],
+    held_out: Iterable[Exchange],
     classes: Mapping[str, np.ndarray],
     consumer: Consumer,
     notes: Sequence[str] = (),
@@ -139,30 +138,32 @@ def compare_noise(
 
     Parameters
     ----------
-    residuals : iterable of (ny, nx) arrays
-        Residuals of held-out frames, of expectation 0; NaN where unusable. Read one by one.
-    files : (array, array)
-        Standard deviation of a residual by the candidate and by the current file, (ny, nx).
+    held_out : iterable of Exchange
+        Read one by one. Frames are residuals of expectation 0; candidate and current are the
+        standard deviation of a residual by either file.
     classes : dict
         Weights of the pixels by name; ``all pixels`` are those of the score.
     consumer : Consumer
     notes : sequence of str
     """
-    new, old = (np.asarray(one, float) for one in files)
-    good = np.isfinite(new) & np.isfinite(old) & (new > 0) & (old > 0)
-    step = np.where(good, new - old, np.nan)
     gains, copies = [], []
+    steps: dict[str, list[float]] = {name: [] for name in classes}
     pulls: dict[str, list[float]] = {"candidate": [], "current": []}
-    use = classes[SCORED] & good
-    for residual in residuals:
+    for one in held_out:
+        residual, new, old = (np.asarray(image, float) for image in one[:3])
+        good = np.isfinite(new) & np.isfinite(old) & (new > 0) & (old > 0)
+        step = np.where(good, new - old, np.nan)
+        for name, weights in classes.items():
+            steps[name].append(mean_of(step, weights))
+        use = classes[SCORED] & good
         gains.append(noise_gains(residual[None], new, old, use)[0])
         copies.append(noise_gains(residual[None], old.copy(), old, use)[0])
         seen = use & np.isfinite(residual)
         for name, noise in (("candidate", new), ("current", old)):
             pulls[name].append(float(np.mean((residual[seen] / noise[seen]) ** 2)))
     shifts = [
-        Shift("noise", name, mean_of(step, weights), 0.0, consumer.unit, consumer.harm, len(gains))
-        for name, weights in classes.items()
+        Shift("noise", name, *_scattered(values), consumer.unit, consumer.harm, len(gains))
+        for name, values in steps.items()
     ]
     closures = [
         Shift(f"squared residual over that of the {name} file, minus 1", SCORED,

@@ -87,9 +87,14 @@ class References:
             return []
         return [f"{self.plan.crds(observatory).cache}/config/{observatory}/server_config"]
 
-    def mappings(self, item: str) -> str:
-        """Return the list of verified mappings by which an item's references are chosen."""
-        return f"{self.plan.results}/crds/{self._needed_observatory(item)}.mappings"
+    def mappings(self, item: str) -> list[str]:
+        """Return the files that tell by which rules an item's references are chosen.
+
+        That is the list of verified mappings. Files of an observatory never change under their
+        names; those of a simulated one do, so that its description of them counts too.
+        """
+        observatory = self._needed_observatory(item)
+        return [f"{self.plan.results}/crds/{observatory}.mappings", *self.source(observatory)]
 
     def of_items(self, observatory: str) -> list[str]:
         """Return the files that list the references of each item, for items with exposures."""

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _ALIKE = 0.01
 # Share of its pixels that a unit may lack, beside the usual share.
 _LACKING = 0.02
+# Least share of the variance of its residuals that is a unit's own.
+_LEAST_NOISE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,22 @@ def column(name: str, minus: str = "") -> Callable[[Units], np.ndarray]:
         return found - units.values[minus] if minus else found
 
     return values
+
+
+def own_noise(units: Units) -> np.ndarray:
+    """Return ln of the variance of each unit, from that of its residuals: (n, amplifiers).
+
+    The mean of n units that is subtracted holds 1/n of each. Of the variance v_k of a unit its
+    residuals keep (1 - 2/n) v_k + Σ v/n²; a noisier unit would seem less noisy by a tenth of ten.
+    """
+    found = units.values["lnvar"]
+    n = np.isfinite(found).sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        residual = np.exp(found)
+        shared = np.nansum(residual, axis=0) / (n * (n - 1))
+        # A unit with next to no noise of its own is odd, not without a value.
+        own = np.maximum(residual - shared, _LEAST_NOISE * residual) * n / (n - 2)
+        return np.where(n > 2, np.log(own), found)
 
 
 def with_harms(statistics: Sequence[Statistic], harms: Mapping[str, float]) -> list[Statistic]:

@@ -318,7 +318,7 @@ def status_of(path: StrPath) -> Path | None:
     stem = path.name.partition(".")[0]
     for name in (stem, stem.rpartition("_")[0]):
         status = path.with_name(f"{name}.json")
-        if name and _file_of(status) == path.name:
+        if name and path.name in _files_of(status):
             return status
     # The name of an exposure may differ from that of its file.
     try:
@@ -326,7 +326,7 @@ def status_of(path: StrPath) -> Path | None:
     except OSError:
         return None
     found = _statuses(path.parent, state).get(path.name)
-    return found if found and _file_of(found) == path.name else None
+    return found if found and path.name in _files_of(found) else None
 
 
 @functools.lru_cache(maxsize=64)
@@ -334,16 +334,18 @@ def _statuses(folder: Path, _state: int) -> dict[str, Path]:
     """Return the status files of a folder by the file they name; read once while it is so."""
     found: dict[str, Path] = {}
     for status in sorted(folder.glob("*.json")):
-        found.setdefault(_file_of(status), status)
+        for name in _files_of(status):
+            found.setdefault(name, status)
     return found
 
 
-def _file_of(status: Path) -> str:
-    """Return the file that a status names; empty when it cannot be read, or names none."""
+def _files_of(status: Path) -> tuple[str, ...]:
+    """Return the files that a status names; none when it cannot be read, or names none."""
     try:
-        return str(json.loads(_text(status))["file"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return ""
+        content = json.loads(_text(status))
+        return str(content["file"]), *map(str, content.get("beside") or ())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return ()
 
 
 def advice_to_remake(path: StrPath) -> str:

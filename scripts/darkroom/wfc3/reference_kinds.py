@@ -10,6 +10,8 @@ KINDS = (
 #: Types that a dark needs, to be calibrated as far as its dark current is in it; and the dark in
 #: use, with which a new one is compared.
 DARK_KINDS = ("bpixtab", "ccdtab", "oscntab", "nlinfile", "darkfile")
+#: Types that tell where a pixel lies on the sky; the infrared channel has the first alone.
+DISTORTION_KINDS = ("idctab", "npolfile", "d2imfile")
 #: Types for which the rules may have no file. Delta flats came in October 2020: older contexts have
 #: no rules for them, their pixel-to-pixel flats hold the blobs. No low-order flat is in use.
 OPTIONAL_KINDS = ("dfltfile", "lfltfile")

@@ -80,6 +80,30 @@ def test_one_call_brings_all_of_a_batch(campaign, server, raw):
     assert {row["state"] for row in manifest(raw).values()} == {"arrived"}
 
 
+def test_each_exposure_is_told_with_what_became_of_it(campaign, server, raw, capsys, monkeypatch):
+    fetch(campaign, raw, MEMBERS[0])
+    whole = server.catalogue.products[URIS[1]]
+    other = replace(whole, make=lambda: b"x" * len(whole.content))
+    monkeypatch.setitem(server.catalogue.products, URIS[1], other)
+    (status,) = fetch(campaign, raw, MEMBERS[1])
+    assert not status["accepted"]
+    assert capsys.readouterr().out.splitlines() == [
+        f"{MEMBERS[0]}_raw.fits: accepted", f"{MEMBERS[1]}_raw.fits: {status['reason']}",
+    ]  # fmt: skip
+
+
+def test_what_is_pinned_needs_no_second_copy(campaign, server, raw):
+    fetch(campaign, raw, MEMBERS[0])
+    sha256 = manifest(raw)[MEMBERS[0]]["sha256"]
+    (raw / "visit" / f"{MEMBERS[0]}_raw.fits").unlink()
+    server.reset()
+    campaign.archive["confirm"] = True
+    pinned = {("visit", MEMBERS[0]): sha256}
+    run = Fetching(campaign, require_lock(campaign), Pins("", pinned), raw, code="pinned")
+    run.batch([run.lock.get("visit", name) for name in MEMBERS[:2]])
+    assert [server.asked(f"{name}_raw.fits") for name in MEMBERS[:2]] == [1, 2]
+
+
 def test_what_came_is_not_brought_again(campaign, server, raw):
     fetch(campaign, raw, *MEMBERS[:5])
     statuses = fetch(campaign, raw)

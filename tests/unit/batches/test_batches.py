@@ -132,15 +132,23 @@ def test_an_item_is_divided_once_in_the_order_of_its_lock(item, size, sizes):
         ]
 
 
+@pytest.mark.parametrize(("size", "workers"), [(1, 1), (3, 3), (4, 4), (9, 4)])
+def test_four_exposures_of_a_batch_at_once_are_enough(item, size, workers):
+    batches = Batches(a_plan(Path(), ITEMS, [("camera", "bias", name, {}) for name in NAMES]), size)
+    assert batches.workers("camera", "0001") == workers
+    with pytest.raises(DarkroomError, match=r"item camera has no batch '0010'"):
+        batches.of("camera", "0010")
+
+
 def test_what_is_made_of_a_group_arrives_in_batches_of_its_own(tmp_path):
     """Frames that are added to a stack change no list of another part."""
     facts = {"em_gain": "500", "exptime_s": "10"}
     rows = [("cam", "dark", f"d{n}", facts | {"em_gain": ("30", "500")[n % 2]}) for n in range(7)]
     items = {"cam": {"instrument": "cgi", "cgi": {"frames_per_part": 2}}}
 
-    def divided(rows):
+    def divided(rows, size="auto"):
         plan = a_plan(tmp_path, items, rows)
-        batches = Batches(plan, "auto", pipelines(plan))
+        batches = Batches(plan, size, pipelines(plan))
         return {
             path.rpartition("/")[2]: batches.names("cam", Path(path).stem)
             for path in batches.lists("cam", "raw")
@@ -158,6 +166,8 @@ def test_what_is_made_of_a_group_arrives_in_batches_of_its_own(tmp_path):
     # What has no place among them, as nothing is known of it, is there too.
     odd = divided([*rows, ("cam", "dark", "odd", {})])
     assert odd == after | {"0001.list": ["odd"]}
+    # A group is larger than a batch by default only.
+    assert len(divided(rows, 1)) == 7
 
 
 def test_status_files_are_known_by_the_lists_of_their_batches(item):
@@ -273,15 +283,18 @@ def test_an_output_that_is_damaged_is_made_again(item, damage):
     assert made() == ["e3"]
 
 
-def test_a_file_that_a_status_names_is_compared_too(item):
+@pytest.mark.parametrize("named", ["e6.fits", "e6_more.fits"])
+def test_a_file_that_a_status_names_is_compared_too(item, named):
     def calibrated(arguments):
         arguments.output.parent.mkdir(exist_ok=True)
         name = arguments.exposure.stem
-        frame = arguments.output.with_name(f"{name}.fits")
-        frame.write_bytes(name.encode())
-        sha256 = hashlib.sha256(frame.read_bytes()).hexdigest()
-        row = Exposure("camera", "bias", name, frame.name, "u", 2, {})
-        write_status(arguments.output, acceptance(row, 2, sha256, {}, []))
+        sums = {}
+        for frame in (f"{name}.fits", f"{name}_more.fits"):
+            arguments.output.with_name(frame).write_bytes(name.encode())
+            sums[frame] = hashlib.sha256(name.encode()).hexdigest()
+        row = Exposure("camera", "bias", name, f"{name}.fits", "u", 2, {})
+        beside = {"beside": {f"{name}_more.fits": sums[f"{name}_more.fits"]}}
+        write_status(arguments.output, acceptance(row, 2, sums[row.file], {}, []) | beside)
         with Path("made.txt").open("a") as stream:
             stream.write(f"{name}\n")
 
@@ -289,10 +302,10 @@ def test_a_file_that_a_status_names_is_compared_too(item):
     job_run = lambda: [load_status(path) for path in _made_by(job)]  # noqa: E731
     assert len(job_run()) == 9
     made()
-    (FOLDER / "squares/e6.fits").write_bytes(b"e7")
+    (FOLDER / "squares" / named).write_bytes(b"e7")
     job_run()
     assert made() == ["e6"]
-    (FOLDER / "squares/e6.fits").unlink()
+    (FOLDER / "squares" / named).unlink()
     job_run()
     assert made() == ["e6"]
 
@@ -344,6 +357,15 @@ def test_a_list_that_names_a_file_that_is_gone_is_told(item):
     by_file = lists_by_file("results/c", "results/c")
     assert str(FOLDER / "squares/e0.json") not in by_file
     assert by_file[str(FOLDER / "squares/e8.json")] == "results/c/camera/batches/squares/0003.list"
+
+
+@pytest.mark.parametrize("line", ["x" * 300, "x" * 30_000, "a\0b"])
+def test_a_line_that_no_file_can_have_is_a_file_that_is_gone(item, line):
+    """A workflow of whose lists one is damaged is planned all the same."""
+    Job(9).run()
+    damaged = FOLDER / "batches/squares/0001.list"
+    damaged.write_text(f"{damaged.read_text()}{line}\n")
+    assert incomplete_lists(FOLDER.parent) == [str(damaged)]
 
 
 @pytest.mark.parametrize("size", [0, -1, "many", 1.5, True, "²"])

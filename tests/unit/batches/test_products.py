@@ -1,18 +1,23 @@
 """Products of an item are made in one run; each has its own options, result, failure and rerun."""
 
 import argparse
+import hashlib
 import json
 import shlex
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+import darkroom.batches.making as making
 import darkroom.batches.planning as planning
 from darkroom.batches.making import make
+from darkroom.batches.notes import key_of, note_of
 from darkroom.batches.planning import Batches, Job
 from darkroom.batches.step import Step, add_batch_options
 from darkroom.errors import DarkroomError, InputError
+from darkroom.integrity import records, seen
 from plans import a_plan
 
 #: Products, and what they are made of: one name has a blank, one has two files and a long note.
@@ -60,7 +65,7 @@ STEP = Step([], [], ["output", "text"], work, lambda _: None, parse)
 
 
 def outputs(product):
-    return [f"judge/gates_{product}.json", f"judge/gates_{product}.txt"]
+    return [f"judge/gates_{product}.json", f"judge/text_of_{product}.txt"]
 
 
 def job(product, *more):
@@ -70,7 +75,7 @@ def job(product, *more):
     return Job(files, outputs(product), shlex.join(options), ["code"])
 
 
-def run(product, size="auto", job=job):
+def run(product, size="auto", job=job, step=STEP):
     """Return what the job of a product made, as its rule runs it; its outputs are removed first."""
     for path in outputs(product):
         Path(path).unlink(missing_ok=True)
@@ -78,7 +83,7 @@ def run(product, size="auto", job=job):
     batch = Batches(plan, size).together(product, INPUTS, job)
     shell = ["bash", "-euo", "pipefail", "-c", f"{{ {batch.came}; }}"]
     if subprocess.run(shell, check=False, capture_output=True).returncode:
-        make(STEP, parse(shlex.split(f"{batch.options} {job(product).options}")))
+        make(step, parse(shlex.split(f"{batch.options} {job(product).options}")))
     assert Path(outputs(product)[1]).read_text() == "sum"
     return json.loads(Path(outputs(product)[0]).read_text())
 
@@ -102,10 +107,43 @@ def test_each_product_is_made_once_whatever_the_batch(item, size, starts):
     assert counts == starts
 
 
+@pytest.mark.parametrize(("elapsed_s", "count"), [(120, 4), (120.1, 1)])
+def test_nobody_waits_for_others_longer_than_two_minutes(item, monkeypatch, elapsed_s, count):
+    clock = iter([1000.0])
+    monkeypatch.setattr(making, "monotonic", lambda: next(clock, 1000.0 + elapsed_s))
+    assert run("bias") == 2
+    assert made() == count
+
+
+def test_no_more_are_taken_along_than_the_batch_holds(item):
+    plan = a_plan(Path(), {"camera": {"instrument": "ccd"}})
+    options = Batches(plan, "auto").together("bias", INPUTS, job).options
+    options = options.replace("--batch 20", "--batch 2")
+    make(STEP, parse(shlex.split(f"{options} {job('bias').options}")))
+    assert made() == 2
+    assert Batches(plan, 3).together("bias", INPUTS, job).options.count("--along") == 2
+
+
+def test_what_was_taken_along_is_recorded_before_it_has_its_name(item):
+    records.begin(Path.cwd(), "snakemake", [])
+    seen.forget()
+    assert run("bias") == 2
+    for product in ("rate", "hot", "mask"):
+        for output in outputs(product):
+            waiting = Path(note_of(output)).read_bytes()
+            found = records.read_record(output)
+            assert found.sha256 == hashlib.sha256(waiting).hexdigest()
+
+
+def test_a_program_alone_makes_one_at_a_time_and_takes_nobody_along():
+    given = parse(["--output", "a", "--text", "b", "c"])
+    assert (given.workers, given.batch, given.names, given.along) == (1, 1, [], [])
+
+
 def test_a_bad_product_takes_no_other_with_it(item, caplog):
     Path("raw/d.json").write_text('"bad"')
     assert run("bias") == 2
-    assert [text for text in caplog.messages if "gates_mask" in text]
+    assert [text for text in caplog.messages if "judge/gates_mask.json in a batch" in text]
     assert made() == 4
     assert [run("rate"), run("hot")] == [7, 5]
     assert made() == 0
@@ -127,9 +165,48 @@ def test_one_without_its_files_waits_for_its_own_job(item, caplog):
     assert run("mask") == 12
 
 
-def test_products_of_one_name_in_two_folders_are_two(item):
+def test_those_after_one_without_its_files_are_made(item):
+    Path("raw/b b.json").unlink()
+    assert run("bias") == 2
+    assert made() == 2
+    assert run("mask") == 11
+    assert made() == 0
+
+
+def test_what_failed_half_way_leaves_no_key_and_no_draft(item):
+    """Old outputs with an old key, of which one was replaced, would be taken for the new ones."""
+    assert run("bias") == 2
+    made()
+    key = Path(key_of(note_of(outputs("mask")[0])))
+    assert key.exists()
+    Path("raw/d.json").write_text("12")
+
+    def half(arguments):
+        work(arguments)
+        if "mask" in arguments.output.name:
+            raise KeyError("half way")
+
+    assert run("bias", step=replace(STEP, work=half)) == 2
+    assert made() == 2
+    assert not key.exists()
+    assert not list(Path("judge").glob(".*.part.*"))
+    assert run("mask") == 12
+
+
+def test_what_a_killed_program_left_is_removed_by_the_next(item):
+    left = [
+        Path(f"judge/.{Path(path).stem}.made.part{Path(path).suffix}") for path in outputs("bias")
+    ]
+    for path in left:
+        path.touch()
+    assert run("bias", 1) == 2
+    assert not any(path.exists() for path in left)
+
+
+@pytest.mark.parametrize(("own", "other"), [("low/001", "high/001"), ("high/001", "low/001")])
+def test_products_of_one_name_in_two_folders_are_two(item, own, other):
     """Parts of stacks: each stack has a folder."""
-    parts = {"low/001": ["raw/a.json"], "high/001": ["raw/d.json"]}
+    parts = {own: ["raw/a.json"], other: ["raw/d.json"]}
 
     def part(name):
         made = [f"stacks/{name}.json", f"stacks/{name}.txt"]
@@ -140,9 +217,10 @@ def test_products_of_one_name_in_two_folders_are_two(item):
         Path(f"stacks/{name}").parent.mkdir(parents=True)
     plan = a_plan(Path(), {"camera": {"instrument": "cgi"}})
     batches = {name: Batches(plan, "auto").together(name, parts, part) for name in parts}
-    make(STEP, parse(shlex.split(f"{batches['low/001'].options} {part('low/001').options}")))
+    make(STEP, parse(shlex.split(f"{batches[own].options} {part(own).options}")))
     assert made() == 2
-    came = ["bash", "-euo", "pipefail", "-c", batches["high/001"].came]
+    assert all(Path(f"stacks/{name}").parent.joinpath(".made/.claims").exists() for name in parts)
+    came = ["bash", "-euo", "pipefail", "-c", batches[other].came]
     subprocess.run(came, check=True, capture_output=True)
     found = [json.loads(Path(f"stacks/{name}.json").read_text()) for name in parts]
     assert found == [2, 11]
@@ -171,6 +249,23 @@ def test_what_changed_since_is_made_again(item):
     assert made() == 0
 
 
+@pytest.mark.parametrize("damage", [b"", b"0", b"\xff" * 64])
+def test_a_key_that_is_damaged_is_that_of_nothing(item, damage):
+    run("bias")
+    made()
+    Path(key_of(note_of(outputs("rate")[0]))).write_bytes(damage)
+    assert run("rate", 2) == 7
+    assert made() > 0
+
+
+def test_what_came_is_taken_without_the_program(item):
+    run("bias")
+    plan = a_plan(Path(), {"camera": {"instrument": "ccd"}})
+    came = Batches(plan, "auto").together("rate", INPUTS, job).came
+    subprocess.run(["bash", "-euo", "pipefail", "-c", came], check=True, capture_output=True)
+    assert json.loads(Path(outputs("rate")[0]).read_text()) == 7
+
+
 def test_another_program_or_other_options_make_it_again(item):
     run("bias")
     made()
@@ -191,6 +286,19 @@ def test_a_command_names_no_more_than_fit(item, monkeypatch):
     assert batch.options.count("--along") == 1
     monkeypatch.setattr(planning, "_LONGEST", 10)
     assert Batches(plan, "auto").together("bias", INPUTS, job).came == "false"
+
+
+def test_others_come_in_their_order_after_the_one_that_is_asked_for(item):
+    plan = a_plan(Path(), {"camera": {"instrument": "ccd"}})
+    batches = Batches(plan, "auto")
+    for names, expected in (
+        (["bias", "rate", "hot"], ["hot", "bias"]),
+        # One that is made in another way may take all of them along.
+        (["bias", "hot"], ["bias", "hot"]),
+    ):
+        words = shlex.split(batches.together("rate", names, job).options)
+        along = [word for word in words if word.startswith("--along=")]
+        assert [word.partition("gates_")[2].partition(".")[0] for word in along] == expected
 
 
 def test_a_product_alone_has_no_batch(item):

@@ -61,6 +61,18 @@ def test_a_fault_of_a_check_is_no_fault_of_a_status_of_darkroom(status):
         frame_table([found], [Broken()])
 
 
+def test_what_is_beside_an_exposure_is_compared_with_its_status(status, monkeypatch):
+    stated = {}
+    monkeypatch.setattr(
+        "darkroom.campaign.status.expect", lambda path, sha256, _by: stated.update({path: sha256})
+    )
+    more = hashlib.sha256(b"more").hexdigest()
+    write_status(status, acceptance(ROW, 5, SUM, {}, []) | {"beside": {"a_ima.fits": more}})
+    read_status(status)
+    folder = status.parent
+    assert stated == {folder / "a.fits": SUM, folder / "a_ima.fits": more}
+
+
 def test_a_copied_status_is_refused(status):
     copied = status.with_name("b.json")
     copied.write_bytes(status.read_bytes())
@@ -82,7 +94,8 @@ def test_the_status_of_another_item_is_refused(status, tmp_path):
         ("facts", None), ("facts", []), ("facts", {"exptime_s": []}), ("facts", {"judged": 3}),
         ("notes", 5), ("notes", [5]), ("size", "5"), ("size", -5), ("size", True),
         ("sha256", "ab"), ("sha256", None), ("accepted", "yes"), ("file", "../a.fits"),
-        ("file", 3), ("reason", None), ("exposure", ["a"]), ("item", None),
+        ("file", 3), ("reason", None), ("exposure", ["a"]), ("item", None), ("beside", []),
+        ("beside", {"../b.fits": SUM}), ("beside", {"b.fits": "ab"}), ("beside", {"b.fits": None}),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("seal", [sealed, dict])

@@ -97,3 +97,20 @@ def test_products_of_stacks_are_those_that_the_item_makes(tmp_path):
     assert list(found) == ["master_bias", "read_noise", "master_dark", "dark_rate"]
     assert list(found["dark_rate"].values()) == ["results/c/a/bias.list", "results/c/a/dark.list"]
     assert list(pipeline(tmp_path, ROWS[2:3]).stacked("a")) == ["master_dark"]
+
+
+def test_every_part_of_the_frames_has_a_version_made_without_it(tmp_path):
+    rows = [("a", "bias", f"b{n}", FACTS | {"date_obs": f"2026-01-0{n}"}) for n in range(1, 8)]
+    ccd = pipeline(tmp_path, rows, previous=str(tmp_path))
+    assert ccd.folds("a", "bias") == {"": ["b2", "b6"]}
+    ccd.plan.campaign.settings["deck"] |= {"folds": 3}
+    folds = {"_1": ["b1", "b4", "b7"], "_2": ["b2", "b5"], "_3": ["b3", "b6"]}
+    assert ccd.folds("a", "bias") == folds
+    assert sorted(ccd.deck("a", "bias")) == [f"b{n}" for n in range(1, 8)]
+    judge = "results/c/a/judge"
+    assert ccd.comparison("a", "read_noise") == {
+        "candidate": [f"{judge}/trial_{k}_read_noise.fits" for k in (1, 2, 3)],
+        "current": str(tmp_path / "read_noise.fits"),
+        "frames": [f"{judge}/held_out_{k}_bias.list" for k in (1, 2, 3)],
+        "bias": [f"{judge}/trial_{k}_master_bias.fits" for k in (1, 2, 3)],
+    }

@@ -2,7 +2,10 @@
 
 import pytest
 
+import programs
+from darkroom.cgi.geometry import SHIPPED
 from darkroom.cgi.pipeline import CgiPipeline, gain_and_time
+from darkroom.cgi.settings import FILES
 from darkroom.errors import DarkroomError
 from plans import a_plan
 
@@ -58,3 +61,26 @@ def test_options_are_the_settings_of_the_program(tmp_path):
         "--geometry sci --kgain 8.699999809265137 --region full --empty-pixels zero"
     )
     assert "--waive unit --waive bias" in cgi.options("a", "stack_statistics")
+
+
+def test_files_that_settings_name_are_inputs(tmp_path):
+    """What a table, a gain or regions are replaced by changes products, whatever the name."""
+    given = {"geometry": "my/small.json", "nonlinearity": "t.csv", "kgain": "k.fits",
+             "bias_offset": "maps.fits"}  # fmt: skip
+    cgi = pipeline(tmp_path, pixels={"flat": "flat.fits"}, **given)
+    for program in ("stack_statistics", "noise_maps", "photon_counted_dark", "state"):
+        assert sorted(cgi.files("a", program).items()) == sorted(given.items())
+    assert cgi.files("a", "synthesize_dark") == {"geometry": "my/small.json", "kgain": "k.fits"}
+    assert cgi.pixel_files("a") == {"flat": "flat.fits"}
+    assert cgi.judged("a")["noise_maps"]["geometry"] == "my/small.json"
+    assert cgi.series_inputs("a", "noise_maps")["nonlinearity"] == "t.csv"
+    for kgain in (8.7, "8.7"):
+        none = pipeline(tmp_path, geometry="small", nonlinearity="corgidrp", kgain=kgain)
+        assert none.files("a", "stack_statistics") == none.pixel_files("a") == {}
+    assert FILES["geometry"] == tuple(SHIPPED)
+
+
+def test_a_part_that_is_taken_along_is_made_of_its_frames_alone():
+    words = ["--output", "out.fits", "--geometry", "g/my.json", "--kgain", "./k.fits"]
+    words += [f"--batch-file={one}" for one in ("raw/d1.json", "g/my.json", "k.fits")]
+    assert programs.load("cgi/stack_statistics").parse(words).files == ["raw/d1.json"]

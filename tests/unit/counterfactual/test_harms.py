@@ -76,9 +76,9 @@ def test_sources_are_too_bright_by_what_matters():
 @pytest.mark.parametrize("product", ["master_bias", "dark_rate"])
 def test_a_ccd_product_has_the_harm_of_its_gates(product):
     parts = [argparse.Namespace(product=product)]
-    assert HeldOut([], parts, "1", {}).harm("level", 10.0) == pytest.approx(2.0)
-    assert HeldOut([], parts, "1", {"level": 0.5}).harm("level", 10.0) == 0.5
-    noise = HeldOut([], [argparse.Namespace(product="read_noise")], "1", {})
+    assert HeldOut([], parts, {}, "1", {}).harm("level", 10.0) == pytest.approx(2.0)
+    assert HeldOut([], parts, {}, "1", {"level": 0.5}).harm("level", 10.0) == 0.5
+    noise = HeldOut([], [argparse.Namespace(product="read_noise")], {}, "1", {})
     assert noise.harm("noise") == pytest.approx(math.log(1.05**2))
 
 
@@ -100,5 +100,5 @@ def test_harms_of_a_campaign_reach_the_comparisons(tmp_path):
     assert "--harm=level=3" in nircam.compare_options("b", "superbias")
     assert "--harm=source_rate=0.002" in nircam.compare_options("b", "readnoise")
     assert "--harm" not in nircam.compare_options("b", "dark")
-    assert "--harm=level=0.5" in ccd.compare_options("a", "master_bias", {})
-    assert "--harm" not in ccd.compare_options("a", "dark_rate", {})
+    assert "--harm=level=0.5" in ccd.compare_options("a", "master_bias")
+    assert "--harm" not in ccd.compare_options("a", "dark_rate")

@@ -99,7 +99,8 @@ def test_noise_rates_over_seeds_the_right_map_wins():
         residuals = rng.normal(0, truth, (6, *shape))
         many, few, equal = measured(40), measured(10), measured(40)
         for name, pair in (("better", (many, few)), ("equal", (many, equal))):
-            found = compare_noise(residuals, pair, classes_of(shape), consumer)
+            frames = map(Exchange, residuals, *map(repeat, pair))
+            found = compare_noise(frames, classes_of(shape), consumer)
             assert found.copy_exact
             verdicts[name].append(found.score.verdict)
     assert verdicts["better"].count("better") >= 97
@@ -181,3 +182,31 @@ def test_dark_rates_are_compared_and_hot_pixels_told_apart(tmp_path):
     # 100 ADU² of a frame: a quarter minus a twelfth.
     assert abs(score["value"] - 100 * (1 / 4 - 1 / 12)) < 5 * score["error"]
     assert [row["class"] for row in found[0]["rows"]].count("hot pixels") == 2
+
+
+@pytest.mark.parametrize("product", ["master_bias", "read_noise"])
+def test_every_frame_is_compared_with_the_version_that_was_made_without_it(tmp_path, product):
+    """Four parts of sixteen frames: each is held out of a version of its own."""
+    paths = write_frames(tmp_path / "frames", 20)
+    current, output, made = tmp_path / "old.fits", tmp_path / "found.json", {}
+    run_ccd(product, "--output", current, *paths[16:])
+    for kind in {product, "master_bias"}:
+        made[kind] = [tmp_path / f"{kind}_{k}.fits" for k in range(4)]
+        for k, path in enumerate(made[kind]):
+            run_ccd(
+                kind, "--output", path, *(one for n, one in enumerate(paths[:16]) if n % 4 != k)
+            )
+    options = ["--product", product, "--current", current]
+    if product == "read_noise":
+        options += [f"--bias={path}" for path in made["master_bias"]]
+    versions = [f"--candidate={path}" for path in made[product]]
+    run_ccd("counterfactual", "--output", output, *options, *versions, *paths[:16])
+    found = json.loads(output.read_text())
+    assert found["copy_exact"]
+    assert (found["score"]["exposures"], found["score"]["verdict"]) == (16, "better")
+    assert "Each of 4 versions" in found["notes"][-1]
+    assert "squared error is 3/4" in found["notes"][-1]
+    # Of a frame that is in every version nothing can be said.
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        run_ccd("counterfactual", "--output", output, *options, *versions[:2], *paths[:16])
+    assert b"on which it would be compared" in refused.value.stderr

@@ -22,7 +22,7 @@ def test_each_item_needs_the_references_of_its_observatory(tmp_path):
     found = references(tmp_path)
     assert [found.observatory_of(item) for item in ITEMS] == ["jwst", "hst", None, "jwst"]
     assert found.of_items("jwst") == ["results/c/dark/references.json"]
-    assert found.mappings("visit") == "results/c/crds/hst.mappings"
+    assert found.mappings("visit") == ["results/c/crds/hst.mappings"]
     assert found.tables() == ["results/c/crds/hst.tsv", "results/c/crds/jwst.tsv"]
 
 
@@ -43,6 +43,9 @@ def test_simulated_references_are_made_first_and_not_pinned(tmp_path):
     found = references(tmp_path, kind="simulated")
     assert found.source("jwst") == ["results/c/crds/config/jwst/server_config"]
     assert references(tmp_path).source("jwst") == []
+    # What a rule chooses is made anew under the same name when the simulation changes.
+    source = "results/c/crds/config/hst/server_config"
+    assert found.mappings("visit") == ["results/c/crds/hst.mappings", source]
     assert found.pins_option() == ""
     assert found.tables() == []
     assert found.simulate_options("hst").startswith("--context hst_0001.pmap --kinds bpixtab")

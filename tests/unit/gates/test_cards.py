@@ -7,7 +7,9 @@ from darkroom.gates import gate as make
 from darkroom.gates.budget import threshold
 from darkroom.gates.cards import card
 from darkroom.gates.gate import Words
+from darkroom.gates.standard import own_noise
 from darkroom.gates.statistic import halves_of, left_out, mean_of
+from darkroom.gates.units import Units
 
 #: Of a campaign of ten detectors with twenty tests each.
 CHANCE, UNITS, CARDS, DRAWS, FRESH = 0.001 / 200, 10, 200, 200, 2000
@@ -83,3 +85,23 @@ def test_signs_alarm_as_often_as_the_gate_says():
     """Without a fault, of all signs of all cards: at most twice the chance, and one by luck."""
     alarms = sum(one["alarms"] for one in cards("mean", 0.0))
     assert alarms <= 2 * CHANCE * CARDS * DRAWS + 1
+
+
+def test_noise_of_a_unit_is_its_own_and_not_that_of_residuals_from_a_mean_that_holds_it():
+    """Residuals of a ramp of ten with 20 % more variance have 18 % more: cards were too small."""
+    rng = np.random.default_rng(19)
+    true = 1 + 0.2 * (np.arange(UNITS) == 3)
+    frames = np.sqrt(true)[:, None] * rng.standard_normal((UNITS, 400_000))
+    residual = (frames - frames.mean(axis=0)).var(axis=1)
+    nothing = np.full(UNITS, np.nan)
+    names, ones = [str(k) for k in range(UNITS)], np.ones(UNITS, int)
+    units = Units(names, ones, nothing, nothing, [0], {"lnvar": np.log(residual)[:, None]})
+    # The variance of 400,000 pixels is known to 0.22 %.
+    assert own_noise(units)[:, 0] == pytest.approx(np.log(true), abs=0.01)
+
+
+def test_noise_of_fewer_than_three_units_is_that_of_their_residuals():
+    nothing = np.full(2, np.nan)
+    values = {"lnvar": np.array([[0.1], [0.2]])}
+    units = Units(["a", "b"], np.ones(2, int), nothing, nothing, [0], values)
+    assert own_noise(units) == pytest.approx(values["lnvar"])

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from darkroom.gates.budget import threshold
 from darkroom.gates.decide import decide
@@ -43,26 +44,69 @@ def test_a_campaign_without_a_fault_fails_no_more_often_than_its_budget(nulls, b
     assert alarmed / TRIALS <= budget + 3 * np.sqrt(budget * (1 - budget) / TRIALS)
 
 
+# A full frame: its rows, the time that it takes (s), and columns of an amplifier.
+ROWS, FRAME, WIDTH = 2048, 10.73677, 512
+# Noise of a pixel, of the reset and of one read alone as reference pixels have it, DN.
+KTC, READ = 20.6, 5.0
+
+
+def row_means(rng, count, density):
+    """Return row means of frames with a noise of some density (DN²/Hz), the clock running on."""
+    samples = 4 * ROWS
+    frequency = np.fft.rfftfreq(samples, FRAME / ROWS)
+    frequency[0] = frequency[1]
+    drawn = rng.standard_normal((2, count, frequency.size)) / np.sqrt(2)
+    scale = np.sqrt(density(frequency) * samples * ROWS / FRAME / 2)
+    return np.fft.irfft((drawn[0] + 1j * drawn[1]) * scale, samples)[:, :ROWS]
+
+
+def amplifier_statistics(rng, n=10):
+    """Return statistics of an amplifier of full frames: ``{name: (values, error by pixels)}``.
+
+    Common 1/f noise 0.24 + 3.2 of excess and own 0.07 DN²/Hz at 1 Hz, as measured.
+    """
+    common = row_means(rng, n, lambda f: 0.24 / f + 3.2 / f / (1 + (f / 2) ** 2))
+    rows = common + row_means(rng, 4 * n, lambda f: 0.07 / f).reshape(4, n, ROWS)
+    active, reference = rows[:, :, 4:-4], np.delete(rows, np.s_[4:-4], axis=2)
+    pixels = {"active": active[0].shape[1] * WIDTH, "reference": 8 * WIDTH}
+    error = KTC / np.sqrt(pixels["active"]), READ / np.sqrt(pixels["reference"])
+    level = active.mean(axis=2) + error[0] * rng.standard_normal((4, n))
+    corrected = level - reference.mean(axis=2) - error[1] * rng.standard_normal((4, n))
+    alone = level + 10 * rng.standard_normal((4, n))  # the pedestal of an amplifier
+    y = np.linspace(-1, 1, active.shape[2])
+    square = y**2 - np.mean(y**2)
+    found = {
+        "active minus reference": (corrected[0], np.hypot(*error)),
+        "amplifier minus mean": ((alone - alone.mean(axis=0))[0], error[0] * np.sqrt(3 / 4)),
+    }
+    for name, basis in (("gradient", y), ("curvature", square)):
+        own = error[0] / np.sqrt(np.mean(basis**2))
+        values = active[0] @ basis / (basis @ basis) + own * rng.standard_normal(n)
+        found[name] = values, own
+    return found
+
+
 @pytest.mark.heavy
 def test_the_number_of_pixels_alarms_on_levels_though_nothing_is_wrong():
-    """The same ramps, judged by the number of the pixels of a full frame."""
+    """Full-frame ramps of nothing but noise, judged by their pixels, and as units."""
     rng = np.random.default_rng(8)
-    active, reference = 2040 * 512, 8 * 512
-    alarmed = {"level": [], "amplifier": []}
-    for _ in range(300):
-        frames = ramps(rng, ktc=20.6)
-        units = units_of(frames)
-        levels = units.values["active"] + frames[:, 4:-4].mean()
-        pixel = 20.6 / np.sqrt(len(frames))
-        corrected = (units.values["active"] - units.values["reference"])[:, 0]
-        noise = pixel * np.sqrt(1 / active + 0.09 / reference)
-        # The mean over the ramps is zero by construction: a second set of ramps stands for L0.
-        alarmed["level"].append(abs(corrected[:5].mean() - corrected[5:].mean()) / (2 * noise))
-        other = levels[:5].mean(axis=0) - levels[5:].mean(axis=0)
-        alarmed["amplifier"].append(abs(other[0] - other.mean()) / (2 * pixel / np.sqrt(active)))
-    shares = {name: float((np.array(found) > 3.29).mean()) for name, found in alarmed.items()}
-    print("alarms of √pixels at 0.1 %:", shares)
-    assert shares["amplifier"] > 0.9
+    by_pixels, by_units, scatter = {}, {}, {}
+    for _ in range(TRIALS):
+        for name, (values, error) in amplifier_statistics(rng).items():
+            z = values.mean() / (error / np.sqrt(len(values)))
+            by_pixels.setdefault(name, []).append(2 * norm.sf(abs(z)) < 0.001)
+            by_units.setdefault(name, []).append(mean_of(values).p)
+            scatter.setdefault(name, []).append(values.std(ddof=1) / error)
+    for name, found in by_pixels.items():
+        ratio = np.sqrt(np.mean(np.square(scatter[name])))
+        print(f"{name}: scatter {ratio:.0f} of √pixels, alarms at 0.1 % {np.mean(found):.3f}")
+        assert np.mean(found) > 0.9
+    p = np.array(list(by_units.values()))
+    rates = [float(np.mean(p < level)) for level in (0.05, 0.01, 0.001)]
+    print("units, alarms at 5, 1, 0.1 %:", rates)
+    assert rates[0] <= 0.07
+    assert rates[1] <= 0.015
+    assert rates[2] <= 0.004
 
 
 def test_thresholds_of_a_campaign_of_ten_detectors():

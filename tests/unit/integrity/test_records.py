@@ -317,6 +317,14 @@ def test_a_status_of_the_name_of_its_exposure_is_found_without_a_look_at_others(
     assert status_of(tmp_path / file) == status
 
 
+@pytest.mark.parametrize("file", ["a1_flt.fits", "a1_ima.fits", "a1_raw.fits", "another.fits"])
+def test_what_was_made_with_the_file_of_a_status_is_of_the_same_status(tmp_path, file):
+    named = {"file": "a1_flt.fits", "beside": {f"a1_{one}.fits": "" for one in ("ima", "raw")}}
+    (tmp_path / "a1.json").write_text(json.dumps(named))
+    found = None if file == "another.fits" else tmp_path / "a1.json"
+    assert status_of(tmp_path / file) == found
+
+
 @pytest.mark.parametrize("named", ["0.fits", "z.fits"])
 def test_a_status_beside_a_file_that_names_another_is_not_that_of_the_file(tmp_path, named):
     for name in ("a1.json", "a1_raw.json"):

@@ -1,8 +1,10 @@
 """The programs of the pipeline one after the other, on a good and on a refused exposure."""
 
 import gzip
+import hashlib
 import io
 import json
+import shutil
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -15,9 +17,9 @@ from darkroom.campaign.frames import COLUMNS, write_frames
 from darkroom.crds.cache import Cache, sha1
 from darkroom.crds.description import FileRecord
 from darkroom.crds.references import write_references
-from darkroom.errors import DarkroomError
+from darkroom.errors import DarkroomError, InputError
 from darkroom.report.item import read_item
-from darkroom.wfc3.engine.working import working_copy
+from darkroom.wfc3.engine.working import verify_distortion, working_copy
 from darkroom.wfc3.figures.item import _key_numbers
 from darkroom.wfc3.reference_kinds import KINDS
 from darkroom.wfc3.simulate import exposures as wfc3
@@ -91,6 +93,38 @@ def test_the_working_copy_names_references_and_context_and_the_raw_is_as_it_was(
         ):
             assert (hdu.data is None) == (other.data is None)
             assert hdu.data is None or np.array_equal(hdu.data, other.data)
+
+
+def test_a_status_states_what_later_steps_read_beside_the_flt(folder, made):
+    status = json.loads((folder / f"original/{NAME}.json").read_text())
+    names = {f"{NAME}_raw.fits", f"{NAME}_ima.fits"}
+    paths = {name: folder / "original" / name for name in names}
+    assert status["beside"] == {
+        name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in paths.items()
+    }
+    assert "beside" not in json.loads((folder / f"reprocessed/{NAME}.json").read_text())
+
+
+def test_the_distortion_is_verified_before_a_visit_is_combined(folder, made, tmp_path, run):
+    """AstroDrizzle took a damaged one: nothing is recorded of a cache outside of a campaign."""
+    flt = folder / f"original/{NAME}_flt.fits"
+    shutil.copytree(folder / "crds", tmp_path / "crds")
+    cache = Cache(tmp_path / "crds", "hst")
+    verify_distortion([flt], cache)
+    damaged = cache.reference("sim0001ii_idc.fits")
+    content = bytearray(damaged.read_bytes())
+    content[-3000] ^= 1
+    damaged.write_bytes(content)
+    cache.reference("sim0001ii_pfl.fits").unlink()
+    with pytest.raises(InputError, match=r"sim0001ii_idc\.fits: has SHA-1 .* the server states"):
+        verify_distortion([flt, flt], Cache(tmp_path / "crds", "hst"))
+    words = ("--cache", tmp_path / "crds", "--keep", NAME, "--output", tmp_path / "a_drz_sci.fits")
+    assert "idc.fits: has SHA-1" in run("combine_visit", *words, flt, status=1)
+    damaged.unlink()
+    with pytest.raises(InputError, match=r"sim0001ii_idc\.fits: is not in the cache"):
+        verify_distortion([flt], cache)
+    fits.setval(shutil.copy(flt, tmp_path), "IDCTAB", value="N/A")
+    verify_distortion([tmp_path / flt.name], cache)
 
 
 def test_a_packed_raw_gives_the_same_working_copy(folder, tmp_path):

@@ -45,6 +45,9 @@ class HeldOut:
     frames : sequence of Frame
     parts : sequence of argparse.Namespace
         The command line for each amplifier.
+    made : dict
+        Files of this night that were made without each frame: ``{"candidate": {name: path}}``, and
+        ``bias`` of a read noise.
     version : str
         Of darkroom.
     harms : dict
@@ -53,6 +56,7 @@ class HeldOut:
 
     frames: Sequence[Frame]
     parts: Sequence[argparse.Namespace]
+    made: Mapping[str, Mapping[str, StrPath]]
     version: str
     harms: Mapping[str, float]
 
@@ -65,9 +69,19 @@ class HeldOut:
         """Return the smallest change of the product that matters, that of its gates."""
         return of_product(HARMS, self.parts[0].product)[key].size(self.harms, scale)
 
-    def files(self) -> tuple[StrPath, StrPath]:
-        """Return candidate and product in use."""
-        return self.parts[0].candidate, self.parts[0].current
+    @property
+    def versions(self) -> list[StrPath]:
+        """The new products, each once."""
+        return list(dict.fromkeys(self.made["candidate"].values()))
+
+    @property
+    def current(self) -> StrPath:
+        """The product in use."""
+        return self.parts[0].current
+
+    def of(self, frame: Frame, what: str = "candidate") -> StrPath:
+        """Return the file that was made without a frame."""
+        return self.made[what][frame.path.name.partition(".")[0]]
 
     def images(self) -> Iterator[np.ndarray]:
         """Read the frames one by one, corrected as for the products."""
@@ -78,14 +92,24 @@ class HeldOut:
                     found.append(stack.read(slice(None))[0])
             yield side_by_side(found)
 
-    def require_shape(self, images: Sequence[np.ndarray]) -> None:
+    def require_shape(self, images: Mapping[StrPath, np.ndarray]) -> None:
         """Refuse files of another shape than the frames."""
         shape = next(self.images()).shape
-        for path, one in zip(self.files(), images, strict=True):
+        for path, one in images.items():
             products.same_shape(one, shape, path, self.frames[0].path)
 
+    def exchanges(self, images: Mapping[StrPath, np.ndarray]) -> Iterator[Exchange]:
+        """Yield each frame with the images of both files."""
+        for frame, image in zip(self.frames, self.images(), strict=True):
+            yield Exchange(image, images[self.of(frame)], images[self.current])
 
-def held_out(arguments: argparse.Namespace, version: str, harms: Mapping[str, float]) -> HeldOut:
+
+def held_out(
+    arguments: argparse.Namespace,
+    made: Mapping[str, Mapping[str, StrPath]],
+    version: str,
+    harms: Mapping[str, float],
+) -> HeldOut:
     """Return the frames of the command line.
 
     Raises
@@ -94,33 +118,37 @@ def held_out(arguments: argparse.Namespace, version: str, harms: Mapping[str, fl
         When the files are of different cameras.
     """
     paths = arguments.frames
-    require_same_camera(arguments.current, arguments.candidate)
+    for candidate in arguments.candidate:
+        require_same_camera(arguments.current, candidate)
     parts = [for_amplifier(arguments, k) for k in range(max(1, len(amplifiers(paths[0]))))]
     role = "dark" if arguments.product == "dark_rate" else "bias"
     frames = [options.load(part, **{role: paths})[0] for part in parts]
-    return HeldOut(frames[0], parts, version, harms)
+    return HeldOut(frames[0], parts, made, version, harms)
 
 
 def master_bias(given: HeldOut) -> Comparison:
     """Compare a master bias with the one in use, by subtracting each from bias frames."""
-    files = [
-        [masterfile.read(path, number)[0] for number in range(len(given.parts))]
-        for path in given.files()
-    ]
-    images = [side_by_side([_usable(one.image, one.dq) for one in file]) for file in files]
+    files = {
+        path: [masterfile.read(path, number)[0] for number in range(len(given.parts))]
+        for path in (*given.versions, given.current)
+    }
+    images = {
+        path: side_by_side([_usable(one.image, one.dq) for one in file])
+        for path, file in files.items()
+    }
     given.require_shape(images)
-    error = side_by_side([one.error for one in files[0]])
-    noise = side_by_side([one.error * np.sqrt(one.count) for one in files[0]])
+    first = files[given.versions[0]]
+    error = side_by_side([one.error for one in first])
+    noise = side_by_side([one.error * np.sqrt(one.count) for one in first])
     consumer = Consumer(
         "subtraction of the bias",
         given.version,
         given.unit,
         given.harm("level", finite_median(noise)),
     )
-    classes = classes_of(images[0].shape, outputs=len(given.parts))
-    frames = (Exchange(frame, images[0], images[1]) for frame in given.images())
-    made = compare(frames, classes, consumer)
-    count = side_by_side([one.count for one in files[0]])
+    classes = classes_of(error.shape, outputs=len(given.parts))
+    made = compare(given.exchanges(images), classes, consumer)
+    count = side_by_side([one.count for one in first])
     return _with_further(made, error, count - 1, int(finite_median(count)))
 
 
@@ -130,65 +158,69 @@ def dark_rate(given: HeldOut) -> Comparison:
     Hot pixels are left out of the score: a file that holds the dark current of its own night would
     be called better for them alone. What happens to them is told.
     """
-    files = [
-        [ratefile.read(path, number) for number in range(len(given.parts))]
-        for path in given.files()
-    ]
-    first = [_dark(given.frames[0], rates) for rates in files]
-    given.require_shape(first)
-    residual = next(given.images()) - first[0]
+    files = {
+        path: [ratefile.read(path, number) for number in range(len(given.parts))]
+        for path in (*given.versions, given.current)
+    }
+    one, path = given.frames[0], given.versions[0]
+    given.require_shape({path: _dark(one, rates) for path, rates in files.items()})
+    residual = next(given.images()) - _dark(one, files[given.of(one)])
     consumer = Consumer(
         "subtraction of bias + rate x time", given.version, given.unit,
         given.harm("level", robust_std(residual)),
     )  # fmt: skip
     nsigma = given.parts[0].hot_nsigma
-    hot = np.logical_or(*(_hot(rates, nsigma) for rates in files))
-    classes = classes_of(first[0].shape, outputs=len(given.parts))
+    hot = np.logical_or.reduce([_hot(rates, nsigma) for rates in files.values()])
+    classes = classes_of(residual.shape, outputs=len(given.parts))
     classes = {name: np.where(hot, 0, weights) for name, weights in classes.items()}
     classes[SCORED] = classes[SCORED] > 0
     apart = (HOT,) if hot.any() else ()
     classes |= dict.fromkeys(apart, hot)
     frames = (
-        Exchange(image, _dark(frame, files[0]), _dark(frame, files[1]))
+        Exchange(image, _dark(frame, files[given.of(frame)]), _dark(frame, files[given.current]))
         for frame, image in zip(given.frames, given.images(), strict=True)
     )
-    made = compare(frames, classes, consumer, apart, _temperatures(given, files[1]))
-    error = side_by_side([_scaled_error(given.frames[0], rates) for rates in files[0]])
-    darks = sum(products.read_image(given.files()[0], "SCI", k, 0)[1]["NDARKS"]
-                for k in products.versions(given.files()[0], "SCI", 0))  # fmt: skip
-    freedom = side_by_side([products.read_image(given.files()[0], "DOF", 1, number)[0]
+    made = compare(frames, classes, consumer, apart, _temperatures(given, files[given.current]))
+    error = side_by_side([_scaled_error(one, rates) for rates in files[path]])
+    darks = sum(products.read_image(path, "SCI", k, 0)[1]["NDARKS"]
+                for k in products.versions(path, "SCI", 0))  # fmt: skip
+    freedom = side_by_side([products.read_image(path, "DOF", 1, number)[0]
                             for number in range(len(given.parts))])  # fmt: skip
     return _with_further(made, error, freedom, int(darks))
 
 
 def read_noise(given: HeldOut) -> Comparison:
     """Compare a read noise with the one in use by how likely each makes bias frames."""
-    noises = [
-        side_by_side([_noise(path, number) for number in range(len(given.parts))])
-        for path in given.files()
-    ]
+    parts = range(len(given.parts))
+    noises = {
+        path: side_by_side([_noise(path, number) for number in parts])
+        for path in (*given.versions, given.current)
+    }
     given.require_shape(noises)
-    bias_path = given.parts[0].bias
-    biases = [masterfile.read(bias_path, number)[0] for number in range(len(given.parts))]
-    bias = side_by_side([_usable(one.image, one.dq) for one in biases])
-    # A frame minus a mean of N others has (N + 1) / N times the variance of a frame.
-    count = side_by_side([one.count for one in biases])
-    scale = np.sqrt(count / (count + 1.0))
+    biases = {
+        path: [masterfile.read(path, number)[0] for number in parts]
+        for path in dict.fromkeys(given.made["bias"].values())
+    }
 
-    def residuals() -> Iterator[np.ndarray]:
-        """Yield what the bias leaves of each frame, scaled to the noise of one."""
-        for image in given.images():
-            found = image - bias
+    def exchanges() -> Iterator[Exchange]:
+        """Yield what the bias leaves of each frame, scaled to the noise of one, and the noises."""
+        for frame, image in zip(given.frames, given.images(), strict=True):
+            files = biases[given.of(frame, "bias")]
+            # A frame minus a mean of N others has (N + 1) / N times the variance of a frame.
+            count = side_by_side([one.count for one in files])
+            found = image - side_by_side([_usable(one.image, one.dq) for one in files])
             # The level of a frame is no read noise; each amplifier has its own.
             for part in np.split(found, len(given.parts), axis=1):
                 part -= finite_median(part)
-            yield found * scale
+            found *= np.sqrt(count / (count + 1.0))
+            yield Exchange(found, noises[given.of(frame)], noises[given.current])
 
     # Declared as a change of ln variance.
-    harm = math.expm1(given.harm("noise") / 2) * finite_median(noises[1])
+    usual = finite_median(noises[given.current])
+    harm = math.expm1(given.harm("noise") / 2) * usual
     consumer = Consumer("noise of a bias frame", given.version, given.unit, harm)
-    classes = classes_of(noises[0].shape, outputs=len(given.parts))
-    return compare_noise(residuals(), (noises[0], noises[1]), classes, consumer)
+    classes = classes_of(noises[given.current].shape, outputs=len(given.parts))
+    return compare_noise(exchanges(), classes, consumer)
 
 
 def side_by_side(images: Sequence[np.ndarray]) -> np.ndarray:

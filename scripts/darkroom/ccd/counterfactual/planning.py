@@ -7,8 +7,8 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from darkroom.counterfactual.held_out import held_out
-from darkroom.workflow.plan import input_options
+from darkroom.counterfactual.held_out import by_version
+from darkroom.workflow.plan import quoted
 
 if TYPE_CHECKING:
     from darkroom.workflow.plan import Plan
@@ -39,9 +39,18 @@ class ComparisonPlan:
             """Return the harms of a product that the campaign sets, as options."""
 
     def deck(self, item: str, role: str) -> list[str]:
-        """Return the frames of a role that are held out, evenly in time.
+        """Return the frames of a role that are held out."""
+        return [name for names in self.folds(item, role).values() for name in names]
+
+    def folds(self, item: str, role: str) -> dict[str, list[str]]:
+        """Return what each version of a product is made without, evenly in time.
 
         Of the darks those of one exposure time: the one of most darks, and of these the longest.
+
+        Returns
+        -------
+        dict
+            As of `darkroom.counterfactual.held_out.by_version`.
         """
         rows = sorted(
             self.plan.exposures(item, role), key=lambda row: row.facts.get("date_obs", "")
@@ -50,8 +59,8 @@ class ComparisonPlan:
             times = Counter(_time(row) for row in rows)
             chosen = max(times, key=lambda time: (times[time], time))
             rows = [row for row in rows if _time(row) == chosen]
-        count = self.plan.campaign.settings["deck"]["held_out"]
-        return held_out([row.exposure for row in rows], count)
+        deck = self.plan.campaign.settings["deck"]
+        return by_version([row.exposure for row in rows], deck["held_out"], deck["folds"])
 
     def compared(self, item: str) -> list[str]:
         """Return the products of an item that are compared with those of a previous night."""
@@ -70,26 +79,29 @@ class ComparisonPlan:
             product: [f"{folder}/counterfactual_{product}.json"] for product in self.compared(item)
         }
 
-    def comparison(self, item: str, product: str) -> dict[str, str]:
+    def comparison(self, item: str, product: str) -> dict[str, str | list[str]]:
         """Return the inputs of the comparison of a product."""
         folder, role = f"{self.plan.folder(item)}/judge", _ROLES[product]
+        ends = self.folds(item, role)
         found = {
-            "candidate": f"{folder}/trial_{product}.fits",
+            "candidate": [f"{folder}/trial{end}_{product}.fits" for end in ends],
             "current": str(self._previous(item, product)),
-            "frames": f"{folder}/held_out_{role}.list",
+            "frames": [f"{folder}/held_out{end}_{role}.list" for end in ends],
         }
-        bias = f"{folder}/trial_master_bias.fits"
-        return found | ({"bias": bias} if product == "read_noise" else {})
+        if product == "read_noise":
+            found["bias"] = [f"{folder}/trial{end}_master_bias.fits" for end in ends]
+        return found
 
-    def compare_options(self, item: str, product: str, inputs: Any) -> str:
+    def compare_options(self, item: str, product: str) -> str:
         """Return the options of the program ``counterfactual``."""
-        files = input_options(
-            inputs, {"candidate": "--candidate ", "current": "--current ", "bias": "--bias "}
-        )
+        files = self.comparison(item, product)
+        words = [f"--current={files['current']}"]
+        words += [f"--{name}={path}" for name in ("candidate", "bias")
+                  for path in files.get(name, ())]  # fmt: skip
         bad = f"{item}/{product}" in self.plan.campaign.settings["deliver"]["bad"]
-        words = (self.options(item, "hot_pixels"), files, "--current-bad" if bad else "",
-                 self.harm_options(product))  # fmt: skip
-        return " ".join(filter(None, words))
+        own = quoted(*words, *["--current-bad"] * bad)
+        given = self.options(item, "hot_pixels"), own, self.harm_options(product)
+        return " ".join(filter(None, given))
 
     def _previous(self, item: str, product: str) -> Path:
         folder = self.settings(item)["previous"]

@@ -21,6 +21,7 @@ from darkroom.gates.harms import of_product
 from darkroom.gates.standard import (
     Statistic,
     column,
+    own_noise,
     set_gates,
     unit_gates,
     with_harms,
@@ -59,8 +60,8 @@ def of_frames(noise: float, bunit: str) -> tuple[Statistic, ...]:
                      "slope of the means of rows, edge minus centre", column("slow"), noise),
         Statistic.of(_BIAS["fast"], "gradient along columns", bunit, "slope of the means of "
                      "columns, edge minus centre", column("fast"), noise),
-        Statistic.of(_BIAS["noise"], "noise", "ln variance", "ln of the variance of the residuals",
-                     column("lnvar")),
+        Statistic.of(_BIAS["noise"], "noise", "ln variance", "ln of the variance of a frame",
+                     own_noise),
         Statistic.of(_BIAS["slope"], "slope on the product", "", "slope of the pixels on those of "
                      "the product", column("slope")),
     )  # fmt: skip

@@ -11,6 +11,7 @@ from astropy.io import fits
 from darkroom.campaign.status import read_status
 from darkroom.cgi.darks.tables import read_table
 from darkroom.cgi.gating.harms import HARMS
+from darkroom.cgi.raw.prepare import prepare
 from darkroom.cgi.stacks.frame import open_frame
 from darkroom.cgi.stacks.preconditions import L1, level_of
 from darkroom.cgi.units import EM_ELECTRON
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from darkroom.cgi.geometry import Geometry
+    from darkroom.cgi.raw.prepare import Settings
     from darkroom.gates.gate import Gate
     from darkroom.hints import StrPath
 
@@ -222,27 +224,33 @@ def slopes_by_half(frame: np.ndarray, image: np.ndarray) -> list[float]:
     return [slope_of(frame[half].ravel(), image[half].ravel(), reach=np.inf) for half, _ in parts]
 
 
-def reader(geometry: Geometry) -> Callable[[str, tuple[int, int]], np.ndarray]:
+def reader(
+    geometry: Geometry, raw: Callable[[], Settings]
+) -> Callable[[str, tuple[int, int]], np.ndarray]:
     """Return the function that reads the pixels of a frame for the gates of a dark.
 
     Parameters
     ----------
     geometry : darkroom.cgi.geometry.Geometry
+    raw : callable
+        Returns the settings by which raw frames are prepared and divided by their EM gain, as for
+        the product: their headers state no conversion gain, and no pixel is flagged.
     """
 
     def read(path: str, shape: tuple[int, int]) -> np.ndarray:
         section = geometry.section("image")
         whole = shape == tuple(geometry.shape)
         with open_frame(path) as frame:
-            data = np.empty(frame.pixels.shape, np.float64)
-            dq = np.empty(data.shape, np.uint16)
-            frame.pixels.read_into(0, data, None, dq)
-            if level_of(frame.headers) == L1:
-                _, prescan = geometry.bias_region
-                data -= np.median(data[:, prescan], axis=1, keepdims=True)
-                data *= frame.headers.kgain / frame.headers.em_gain
-            elif frame.headers.unit == EM_ELECTRON:
-                data /= frame.headers.em_gain
+            is_raw = level_of(frame.headers) == L1
+            if not is_raw:
+                data = np.empty(frame.pixels.shape, np.float64)
+                dq = np.empty(data.shape, np.uint16)
+                frame.pixels.read_into(0, data, None, dq)
+                if frame.headers.unit == EM_ELECTRON:
+                    data /= frame.headers.em_gain
+        if is_raw:
+            (prepared,) = prepare([path], geometry, raw())
+            data, _, dq = prepared.planes(np.float64)
         data[dq != 0] = np.nan
         return data if whole else data[section]
 

@@ -16,13 +16,16 @@ class CgiSeriesPlan(SeriesPlan):
         def options(self, item: str, program: str) -> str:
             """Return the settings of a program as options."""
 
+        def files(self, item: str, program: str) -> dict[str, str]:
+            """Return the files that the settings of a program name."""
+
     def series_products(self, item: str) -> list[str]:
         """Return the products that are compared with a series; none without ``epochs.series``."""
         return ["noise_maps"] if self.settings(item)["epochs"]["series"] else []
 
     def series_inputs(self, item: str, product: str) -> dict[str, str]:
         """Return what a state is made from: frames, and what gives the template of the series."""
-        frames = {"frames": f"{self.plan.folder(item)}/dark.list"}
+        frames = {"frames": f"{self.plan.folder(item)}/dark.list"} | self.files(item, "state")
         earlier = self.earlier_states(item, product)
         return frames | ({"series": earlier[0]} if earlier else {})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from darkroom.campaign.settings import command_options
-from darkroom.counterfactual.held_out import held_out, parts
+from darkroom.counterfactual.held_out import by_version
 from darkroom.counterfactual.settings import DeckSettings
 from darkroom.nircam import planning
 from darkroom.workflow.plan import quoted
@@ -58,10 +58,7 @@ class ComparisonPlan:
         rows = sorted(self.plan.exposures(item), key=lambda row: row.facts.get("date_obs", ""))
         names = list(dict.fromkeys(planning.without_segment(row.exposure) for row in rows))
         deck = self.plan.campaign.settings["deck"]
-        if deck["folds"]:
-            chosen = {f"_{k}": part for k, part in enumerate(parts(names, deck["folds"]), 1)}
-        else:
-            chosen = {"": held_out(names, deck["held_out"])}
+        chosen = by_version(names, deck["held_out"], deck["folds"])
         return {
             end: [row.exposure for row in rows if planning.without_segment(row.exposure) in part]
             for end, part in chosen.items()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from astropy.io import fits
 
+from darkroom.counterfactual.held_out import of_versions
 from darkroom.counterfactual.paired import classes_of
 from darkroom.counterfactual.record import Comparison
 from darkroom.errors import InputError
@@ -182,19 +183,9 @@ def run(task: Task, exposures: Sequence[DeckExposure]) -> Comparison:
                 _add(deck, task, members, copy, Path(scratch))
         harm = of_product(HARMS, task.product)["flags"].size(task.harms)
         found = _compared(deck, task, exposures[0])
-        return replace(found, flags_harm=harm, notes=[*found.notes, *_of_versions(task)])
-
-
-def _of_versions(task):
-    """Return what is to be said where every part of the exposures has a version of its own."""
-    count = len(task.versions)
-    if count < 2:
-        return []
-    return [
-        f"Each of {count} versions of the file was compared on the exposures that it was made "
-        f"without. The product is made of all of them: its squared error is {count - 1}/{count} of "
-        "theirs."
-    ]
+        return replace(
+            found, flags_harm=harm, notes=[*found.notes, *of_versions(len(task.versions))]
+        )
 
 
 def _add(deck, task, members, copy, scratch):

@@ -15,6 +15,7 @@ from darkroom.gates.harms import of_product
 from darkroom.gates.standard import (
     Statistic,
     column,
+    own_noise,
     set_gates,
     unit_gates,
     with_harms,
@@ -56,8 +57,8 @@ SUPERBIAS = (
                  - np.nan_to_num(units.values["reference_parity"])),
     Statistic.of(_BIAS["fast"], "gradient along the fast axis", "DN", "slope along the columns of "
                  "the amplifier, edge minus centre", column("fast")),
-    Statistic.of(_BIAS["noise"], "noise", "ln variance", "ln of the variance of the residuals",
-                 column("lnvar"), changes=False),
+    Statistic.of(_BIAS["noise"], "noise", "ln variance", "ln of the variance of a ramp",
+                 own_noise, changes=False),
     Statistic.of(_BIAS["slope"], "slope on the product", "", "slope of the pixels on those of the "
                  "product", column("slope"), changes=False),
 )  # fmt: skip

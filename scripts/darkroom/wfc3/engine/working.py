@@ -13,10 +13,10 @@ from darkroom.errors import DarkroomError
 from darkroom.fits.verify import unpacked
 from darkroom.fits.write import edited
 from darkroom.wfc3.engine.references import named
-from darkroom.wfc3.reference_kinds import ALWAYS_NEEDED, KINDS, OPTIONAL_KINDS
+from darkroom.wfc3.reference_kinds import ALWAYS_NEEDED, DISTORTION_KINDS, KINDS, OPTIONAL_KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from darkroom.crds.cache import Cache
     from darkroom.crds.description import FileRecord
@@ -74,6 +74,30 @@ def references_folder(raw: StrPath, cache: Cache) -> Path:
     if found is None:
         raise DarkroomError(f"{cache.path}: has no {name}, which {raw} names")
     return found.parent
+
+
+def verify_distortion(flts: Iterable[StrPath], cache: Cache) -> None:
+    """Compare the references that tell where the pixels of calibrated exposures lie.
+
+    Parameters
+    ----------
+    flts : iterable of path-like
+        The exposures, whose headers name them.
+    cache : darkroom.crds.cache.Cache
+        The cache that holds them.
+
+    Raises
+    ------
+    DarkroomError
+        When a file is missing or not the one that the server states.
+    """
+    headers = [fits.getheader(path) for path in flts]
+    found = {named(header, kind.upper()) for header in headers for kind in DISTORTION_KINDS}
+    for label in sorted(filter(None, found)):
+        name = label.rpartition("$")[2]
+        name = f"{name}.gz" if cache.reference(f"{name}.gz") else name
+        # One that was withdrawn since is still the one that the exposures were calibrated with.
+        cache.verified(cache.description().record(name) or cache.record(name))
 
 
 def working_copy(

@@ -65,5 +65,7 @@ def ima_of(path: StrPath) -> tuple[Path | None, str]:
     if Path(path).suffix == ".json":
         found = found.with_name(found.name.replace("_flt.fits", "_ima.fits"))
         if not found.is_file():
-            raise InputError(found, "no such file; it belongs to the status file", "make it again")
+            raise InputError(
+                found, "no such file; it belongs to the status file", f"remove {path} and run again"
+            )
     return found, ""
