@@ -69,9 +69,9 @@ def test_files_that_settings_name_are_inputs(tmp_path, monkeypatch):
              "bias_offset": "maps.fits"}  # fmt: skip
     monkeypatch.chdir(tmp_path)
     cgi = pipeline(tmp_path, pixels={"flat": "flat.fits"}, **given)
-    with pytest.raises(InputError, match="my/small.json: no such file; item a: cgi.geometry names"):
+    with pytest.raises(InputError, match=r"my/small.json: no such .* a: cgi.geometry names"):
         cgi.files("a", "synthesize_dark")
-    with pytest.raises(InputError, match="flat.fits: no such file; item a: cgi.pixels.flat names"):
+    with pytest.raises(InputError, match=r"flat.fits: no such .* a: cgi.pixels.flat names"):
         cgi.pixel_files("a")
     (tmp_path / "my").mkdir()
     for name in ("flat.fits", *given.values()):
