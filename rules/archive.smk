@@ -223,7 +223,7 @@ rule pins:
             ARRIVALS.maker_option,
         )
         + "--references {input.references:q} --output {output.pins:q} "
-        "@<(printf '%s\\0' {input.lists:q} | xargs -0 cat --) > {log:q} 2>&1"
+        "@<(printf '@%s\\n' {input.lists:q}) > {log:q} 2>&1"
 
 
 rule exposures:

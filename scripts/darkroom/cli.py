@@ -43,8 +43,8 @@ _OF_FILES = {
 class ListFileParser(argparse.ArgumentParser):
     """Argument parser that reads long lists from files: ``@names.list``, one argument per line.
 
-    A comment ``# sha256 …`` states the SHA-256 that the file of the next line must have. A list
-    names no further lists: one that names itself would be read without end.
+    A comment ``# sha256 …`` states the SHA-256 that the file of the next line must have. A list may
+    name lists, ``@other.list``, which name none: one that names itself would be read without end.
     """
 
     def __init__(self, **keywords: Any) -> None:
@@ -66,9 +66,18 @@ class ListFileParser(argparse.ArgumentParser):
         ]
         return super().parse_known_args(words, namespace)
 
-    def _listed(self, word: str) -> list[str]:
-        """Return the lines of a list (names may contain blanks), without comments."""
-        path, stated, found = Path(word[1:]), "", []
+    def _listed(self, word: str, inner: bool = False) -> list[str]:
+        """Return the lines of a list (names may contain blanks), without comments.
+
+        Parameters
+        ----------
+        word : str
+            Its name, after ``@``.
+        inner : bool
+            Whether another list names it.
+        """
+        path, stated = Path(word[1:]), ""
+        found: list[str] = []
         try:
             text = path.read_text(encoding="utf-8")
         except OSError as error:
@@ -79,12 +88,14 @@ class ListFileParser(argparse.ArgumentParser):
             if not line or line.startswith("# "):
                 stated = line.removeprefix("# sha256 ") if _STATED.fullmatch(line) else ""
                 continue
-            if line[0] == "@":
-                raise InputError(path, f"names a list, {line[:80]!r}", "name the files themselves")
+            # A device or a pipe would be read without end, or waited for.
+            if line[0] == "@" and (inner or not os.path.isfile(line[1:])):  # noqa: PTH113
+                fault = "another list names it" if inner else "that is no file"
+                raise InputError(path, f"names {line[:80]!r}; {fault}", "name the files themselves")
             if stated:
-                expect(line, stated, "the list")
+                expect(line.removeprefix("@"), stated, "the list")
             stated = ""
-            found.append(line)
+            found += self._listed(line, inner=True) if line[0] == "@" else [line]
         return found
 
 

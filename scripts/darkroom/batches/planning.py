@@ -224,8 +224,8 @@ class Batches:
         """
         size = self._most
         every = list(names)
-        after = every.index(name) + 1 if name in every else 0
-        others = [one for one in (*every[after:], *every[:after]) if one != name]
+        begin = every.index(name) if name in every else 0
+        others = [one for one in (*every[begin:], *every[:begin]) if one != name]
         if size == 1 or not others:
             return Batch()
         own = job(name)

@@ -19,7 +19,7 @@ from darkroom.batches.step import Step, add_batch_options
 from darkroom.campaign.lock import Exposure
 from darkroom.campaign.status import acceptance, load_status, write_status
 from darkroom.errors import DarkroomError, InputError
-from darkroom.integrity import records, seen, watch
+from darkroom.integrity import records, seen
 from darkroom.integrity.listing import incomplete_lists, lists_by_file
 from darkroom.pipelines import pipelines
 from plans import a_plan
@@ -146,9 +146,9 @@ def test_what_is_made_of_a_group_arrives_in_batches_of_its_own(tmp_path):
     rows = [("cam", "dark", f"d{n}", facts | {"em_gain": ("30", "500")[n % 2]}) for n in range(7)]
     items = {"cam": {"instrument": "cgi", "cgi": {"frames_per_part": 2}}}
 
-    def divided(rows):
+    def divided(rows, size="auto"):
         plan = a_plan(tmp_path, items, rows)
-        batches = Batches(plan, "auto", pipelines(plan))
+        batches = Batches(plan, size, pipelines(plan))
         return {
             path.rpartition("/")[2]: batches.names("cam", Path(path).stem)
             for path in batches.lists("cam", "raw")
@@ -166,6 +166,8 @@ def test_what_is_made_of_a_group_arrives_in_batches_of_its_own(tmp_path):
     # What has no place among them, as nothing is known of it, is there too.
     odd = divided([*rows, ("cam", "dark", "odd", {})])
     assert odd == after | {"0001.list": ["odd"]}
+    # A group is larger than a batch by default only.
+    assert len(divided(rows, 1)) == 7
 
 
 def test_status_files_are_known_by_the_lists_of_their_batches(item):
@@ -194,13 +196,7 @@ def test_outputs_of_a_batch_are_recorded_as_they_are(item):
     def recorded(arguments):
         write_text(arguments.output, str(json.loads(arguments.exposure.read_text()) ** 2))
 
-    process = os.fork()
-    if process == 0:
-        # Who begins to watch does so until the process ends.
-        watch.watch()
-        Job(9, step=Step(["exposure"], [], ["output"], recorded, lambda _: None)).run()
-        os._exit(0)
-    assert os.waitpid(process, 0)[1] == 0
+    Job(9, step=Step(["exposure"], [], ["output"], recorded, lambda _: None)).run()
     for name in NAMES:
         output = FOLDER / f"squares/{name}.json"
         found = records.read_record(output)

@@ -5,6 +5,7 @@ import hashlib
 import json
 import shlex
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 import darkroom.batches.making as making
 import darkroom.batches.planning as planning
 from darkroom.batches.making import make
-from darkroom.batches.notes import note_of
+from darkroom.batches.notes import key_of, note_of
 from darkroom.batches.planning import Batches, Job
 from darkroom.batches.step import Step, add_batch_options
 from darkroom.errors import DarkroomError, InputError
@@ -64,7 +65,7 @@ STEP = Step([], [], ["output", "text"], work, lambda _: None, parse)
 
 
 def outputs(product):
-    return [f"judge/gates_{product}.json", f"judge/gates_{product}.txt"]
+    return [f"judge/gates_{product}.json", f"judge/text_of_{product}.txt"]
 
 
 def job(product, *more):
@@ -74,7 +75,7 @@ def job(product, *more):
     return Job(files, outputs(product), shlex.join(options), ["code"])
 
 
-def run(product, size="auto", job=job):
+def run(product, size="auto", job=job, step=STEP):
     """Return what the job of a product made, as its rule runs it; its outputs are removed first."""
     for path in outputs(product):
         Path(path).unlink(missing_ok=True)
@@ -82,7 +83,7 @@ def run(product, size="auto", job=job):
     batch = Batches(plan, size).together(product, INPUTS, job)
     shell = ["bash", "-euo", "pipefail", "-c", f"{{ {batch.came}; }}"]
     if subprocess.run(shell, check=False, capture_output=True).returncode:
-        make(STEP, parse(shlex.split(f"{batch.options} {job(product).options}")))
+        make(step, parse(shlex.split(f"{batch.options} {job(product).options}")))
     assert Path(outputs(product)[1]).read_text() == "sum"
     return json.loads(Path(outputs(product)[0]).read_text())
 
@@ -117,9 +118,10 @@ def test_nobody_waits_for_others_longer_than_two_minutes(item, monkeypatch, elap
 def test_no_more_are_taken_along_than_the_batch_holds(item):
     plan = a_plan(Path(), {"camera": {"instrument": "ccd"}})
     options = Batches(plan, "auto").together("bias", INPUTS, job).options
-    options = options.replace("--batch 20", "--batch 3")
+    options = options.replace("--batch 20", "--batch 2")
     make(STEP, parse(shlex.split(f"{options} {job('bias').options}")))
-    assert made() == 3
+    assert made() == 2
+    assert Batches(plan, 3).together("bias", INPUTS, job).options.count("--along") == 2
 
 
 def test_what_was_taken_along_is_recorded_before_it_has_its_name(item):
@@ -163,9 +165,48 @@ def test_one_without_its_files_waits_for_its_own_job(item, caplog):
     assert run("mask") == 12
 
 
-def test_products_of_one_name_in_two_folders_are_two(item):
+def test_those_after_one_without_its_files_are_made(item):
+    Path("raw/b b.json").unlink()
+    assert run("bias") == 2
+    assert made() == 2
+    assert run("mask") == 11
+    assert made() == 0
+
+
+def test_what_failed_half_way_leaves_no_key_and_no_draft(item):
+    """Old outputs with an old key, of which one was replaced, would be taken for the new ones."""
+    assert run("bias") == 2
+    made()
+    key = Path(key_of(note_of(outputs("mask")[0])))
+    assert key.exists()
+    Path("raw/d.json").write_text("12")
+
+    def half(arguments):
+        work(arguments)
+        if "mask" in arguments.output.name:
+            raise KeyError("half way")
+
+    assert run("bias", step=replace(STEP, work=half)) == 2
+    assert made() == 2
+    assert not key.exists()
+    assert not list(Path("judge").glob(".*.part.*"))
+    assert run("mask") == 12
+
+
+def test_what_a_killed_program_left_is_removed_by_the_next(item):
+    left = [
+        Path(f"judge/.{Path(path).stem}.made.part{Path(path).suffix}") for path in outputs("bias")
+    ]
+    for path in left:
+        path.touch()
+    assert run("bias", 1) == 2
+    assert not any(path.exists() for path in left)
+
+
+@pytest.mark.parametrize(("own", "other"), [("low/001", "high/001"), ("high/001", "low/001")])
+def test_products_of_one_name_in_two_folders_are_two(item, own, other):
     """Parts of stacks: each stack has a folder."""
-    parts = {"low/001": ["raw/a.json"], "high/001": ["raw/d.json"]}
+    parts = {own: ["raw/a.json"], other: ["raw/d.json"]}
 
     def part(name):
         made = [f"stacks/{name}.json", f"stacks/{name}.txt"]
@@ -176,9 +217,10 @@ def test_products_of_one_name_in_two_folders_are_two(item):
         Path(f"stacks/{name}").parent.mkdir(parents=True)
     plan = a_plan(Path(), {"camera": {"instrument": "cgi"}})
     batches = {name: Batches(plan, "auto").together(name, parts, part) for name in parts}
-    make(STEP, parse(shlex.split(f"{batches['low/001'].options} {part('low/001').options}")))
+    make(STEP, parse(shlex.split(f"{batches[own].options} {part(own).options}")))
     assert made() == 2
-    came = ["bash", "-euo", "pipefail", "-c", batches["high/001"].came]
+    assert all(Path(f"stacks/{name}").parent.joinpath(".made/.claims").exists() for name in parts)
+    came = ["bash", "-euo", "pipefail", "-c", batches[other].came]
     subprocess.run(came, check=True, capture_output=True)
     found = [json.loads(Path(f"stacks/{name}.json").read_text()) for name in parts]
     assert found == [2, 11]
@@ -205,6 +247,23 @@ def test_what_changed_since_is_made_again(item):
     assert made() == 2
     assert run("hot") == 6
     assert made() == 0
+
+
+@pytest.mark.parametrize("damage", [b"", b"0", b"\xff" * 64])
+def test_a_key_that_is_damaged_is_that_of_nothing(item, damage):
+    run("bias")
+    made()
+    Path(key_of(note_of(outputs("rate")[0]))).write_bytes(damage)
+    assert run("rate", 2) == 7
+    assert made() > 0
+
+
+def test_what_came_is_taken_without_the_program(item):
+    run("bias")
+    plan = a_plan(Path(), {"camera": {"instrument": "ccd"}})
+    came = Batches(plan, "auto").together("rate", INPUTS, job).came
+    subprocess.run(["bash", "-euo", "pipefail", "-c", came], check=True, capture_output=True)
+    assert json.loads(Path(outputs("rate")[0]).read_text()) == 7
 
 
 def test_another_program_or_other_options_make_it_again(item):

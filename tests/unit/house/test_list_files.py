@@ -35,12 +35,29 @@ def test_a_list_gives_its_lines_in_their_place_and_states_their_sums(tmp_path, p
     assert parse().files == ["/x/more.fits"]
 
 
-@pytest.mark.parametrize("named", ["@{}", "@/dev/zero", "@none.list"])
-def test_a_list_that_names_a_list_is_refused(tmp_path, parse, named):
-    """One that names itself was read until Python gave up, a device without end."""
+def test_a_list_may_name_lists(tmp_path, parse):
+    """Those of the items of a campaign."""
+    inner, outer = tmp_path / "a.list", tmp_path / "all.list"
+    inner.write_text("one.fits\n# a remark\ntwo.fits\n")
+    outer.write_text(f"# sha256 {'a' * 64}\n@{inner}\nthree.fits\n")
+    assert parse(f"@{outer}").files == ["one.fits", "two.fits", "three.fits"]
+    assert seen.expected == {str(inner): ("a" * 64, "the list")}
+
+
+@pytest.mark.parametrize(
+    ("named", "fault"),
+    [
+        ("@{}", "another list names it"),
+        ("@/dev/zero", "that is no file"),
+        ("@none.list", "that is no file"),
+        ("@" + "x" * 300, "that is no file"),
+    ],
+)
+def test_a_list_that_names_itself_or_no_file_is_refused(tmp_path, parse, named, fault):
+    """It was read until Python gave up, a device without end."""
     path = tmp_path / "a.list"
     path.write_text(f"one.fits\n{named.format(path)}\n")
-    with pytest.raises(InputError, match=r"a\.list: names a list, '@.*name the files themselves"):
+    with pytest.raises(InputError, match=rf"a\.list: names '@.*'; {fault}; name the files"):
         parse(f"@{path}")
 
 
