@@ -6,8 +6,10 @@ import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import yaml
+from astropy.io import fits
 
 from ccd_frames import run_ccd
 from darkroom.delivery.form import REQUIRED
@@ -90,7 +92,14 @@ def test_a_ccd_product_better_than_that_of_the_previous_night_is_delivered(check
         "master_bias.fits", "verdict.json", "counterfactual.json", "README.md",
     }  # fmt: skip
     assert "copy the file" in (made / "README.md").read_text()
-    # Every frame is compared on a version that was made without it.
+    # Every frame is compared on a version that was made without it, and without the file in use.
+    rng, others = np.random.default_rng(19), []
+    for path in frames[:3]:
+        others.append(before / path.name)
+        data, header = fits.getdata(path, header=True)
+        data = np.rint(data + rng.normal(0, 3, data.shape)).astype(data.dtype)
+        fits.writeto(others[-1], data, header)
+    run_ccd("master_bias", "--output", before / "master_bias.fits", *others)
     checkout.campaign(items=items, deck={"folds": 4})
     with warmed(checkout, "detector", JUDGING):
         checkout.snakemake("judge", "--config", choice)

@@ -112,12 +112,20 @@ class CgiPipeline(ComparisonPlan, CgiSeriesPlan, Pipeline):
         """Return the files that the settings of a program name: inputs of what it makes."""
         settings = self.settings(item)
         names = [name for name in self.programs[program] if name in FILES]
-        return {name: settings[name] for name in names if _is_file(settings[name], FILES[name])}
+        return {
+            name: self.named_file(item, name, settings[name])
+            for name in names
+            if _is_file(settings[name], FILES[name])
+        }
 
     def pixel_files(self, item: str) -> dict[str, str]:
         """Return the files that the settings of an item's bad-pixel maps name."""
         pixels = self.settings(item)["pixels"]
-        return {name: pixels[name] for name in ("flat", "previous") if pixels[name]}
+        return {
+            name: self.named_file(item, f"pixels.{name}", pixels[name])
+            for name in ("flat", "previous")
+            if pixels[name]
+        }
 
     def _parts(self, item: str) -> dict[str, dict[str, list[str]]]:
         """Return the exposures of each part of each stack: ``{stack: {part: [exposure, ...]}}``."""

@@ -143,8 +143,9 @@ class NircamPipeline(ComparisonPlan, NircamDarkPlan, Pipeline):
         previous = self.settings(item)[product]["previous"]
         if previous == "none":
             return {}
-        made = f"{self.plan.folder(item)}/previous_{product}.fits"
-        return {"previous": made if previous == "crds" else previous}
+        if previous == "crds":
+            return {"previous": f"{self.plan.folder(item)}/previous_{product}.fits"}
+        return {"previous": self.named_file(item, f"{product}.previous", previous)}
 
     def other_method(self, item: str, product: str) -> str | None:
         """Return the second method of a product, whose result is shown too; None without one."""
@@ -204,7 +205,9 @@ class NircamPipeline(ComparisonPlan, NircamDarkPlan, Pipeline):
     def previous_epoch(self, item: str, product: str) -> dict[str, str]:
         """Return the file of another epoch with which a product is compared, when there is one."""
         previous = self.settings(item)[product]["previous"]
-        return {} if previous == "none" else {"previous": previous}
+        if previous == "none":
+            return {}
+        return {"previous": self.named_file(item, f"{product}.previous", previous)}
 
     def chosen_corrections(self, item: str) -> dict[str, str]:
         """Return the corrections of an item: ``{name: ""}``, or why one is not possible."""

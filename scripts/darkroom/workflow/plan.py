@@ -12,11 +12,11 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache, cached_property
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from darkroom.campaign.settings import command_options
-from darkroom.errors import DarkroomError
+from darkroom.errors import DarkroomError, InputError
 
 if TYPE_CHECKING:
     from darkroom.campaign.campaign import Campaign
@@ -173,6 +173,20 @@ class Pipeline(ABC):
         """Return the settings of an item's pipeline."""
         settings: dict[str, Any] = self.plan.campaign.items[item][self.instrument]
         return settings
+
+    def named_file(self, item: str, setting: str, path: str) -> str:
+        """Return a file that a setting of an item names, for the inputs of a rule.
+
+        Raises
+        ------
+        InputError
+            When there is no such file, and no rule that could make it: it is not among the results.
+        """
+        made = Path(self.plan.results).absolute() in Path(path).absolute().parents
+        if made or Path(path).is_file():
+            return path
+        where = f"item {item}: {self.instrument}.{setting} names it"
+        raise InputError(path, f"no such file; {where}", "correct the campaign, or bring the file")
 
     def _options(self, item: str, program: str) -> str:
         """Return the settings of one of the instrument's programs as options."""

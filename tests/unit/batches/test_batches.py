@@ -21,7 +21,7 @@ from darkroom.batches.step import Step, add_batch_options
 from darkroom.campaign.lock import Exposure
 from darkroom.campaign.status import acceptance, load_status, write_status
 from darkroom.errors import DarkroomError, InputError
-from darkroom.integrity import records, seen, watch
+from darkroom.integrity import records, seen
 from darkroom.integrity.listing import incomplete_lists, lists_by_file
 from darkroom.pipelines import pipelines
 from fork_tests import in_a_process
@@ -199,13 +199,7 @@ def test_outputs_of_a_batch_are_recorded_as_they_are(item):
     def recorded(arguments):
         write_text(arguments.output, str(json.loads(arguments.exposure.read_text()) ** 2))
 
-    process = os.fork()
-    if process == 0:
-        # Who begins to watch does so until the process ends.
-        watch.watch()
-        Job(9, step=Step(["exposure"], [], ["output"], recorded, lambda _: None)).run()
-        os._exit(0)
-    assert os.waitpid(process, 0)[1] == 0
+    Job(9, step=Step(["exposure"], [], ["output"], recorded, lambda _: None)).run()
     for name in NAMES:
         output = FOLDER / f"squares/{name}.json"
         found = records.read_record(output)

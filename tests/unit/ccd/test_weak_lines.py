@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
+from scipy import ndimage
 
 from ccd_frames import Simulated, rate_of
 from darkroom.ccd.dq import DQ
 from darkroom.ccd.products.bad_pixels import defects
 from darkroom.ccd.rate import hot_pixels as hot
-from darkroom.ccd.rate.weak_lines import weak_lines
+from darkroom.ccd.rate.weak_lines import running_median, weak_lines
 from darkroom.ccd.simulate import camera
 from darkroom.ccd.simulate import exposures as simulator
 
@@ -139,3 +140,11 @@ def test_a_damaged_or_foreign_product_is_one_sentence(tmp_path, content, words):
     assert words in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "mask.fits").exists()
+
+
+@pytest.mark.parametrize("number", [1, 2, 31, 40, 1024])
+def test_running_medians_are_those_of_scipy(number):
+    values = np.random.default_rng(number).normal(size=number)
+    width = min(31, number)
+    expected = ndimage.median_filter(values, width, mode="mirror")
+    np.testing.assert_array_equal(running_median(values, width), expected)

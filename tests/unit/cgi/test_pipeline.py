@@ -6,7 +6,7 @@ import programs
 from darkroom.cgi.geometry import SHIPPED
 from darkroom.cgi.pipeline import CgiPipeline, gain_and_time
 from darkroom.cgi.settings import FILES
-from darkroom.errors import DarkroomError
+from darkroom.errors import DarkroomError, InputError
 from plans import a_plan
 
 ROWS = [
@@ -63,11 +63,19 @@ def test_options_are_the_settings_of_the_program(tmp_path):
     assert "--waive unit --waive bias" in cgi.options("a", "stack_statistics")
 
 
-def test_files_that_settings_name_are_inputs(tmp_path):
+def test_files_that_settings_name_are_inputs(tmp_path, monkeypatch):
     """What a table, a gain or regions are replaced by changes products, whatever the name."""
     given = {"geometry": "my/small.json", "nonlinearity": "t.csv", "kgain": "k.fits",
              "bias_offset": "maps.fits"}  # fmt: skip
+    monkeypatch.chdir(tmp_path)
     cgi = pipeline(tmp_path, pixels={"flat": "flat.fits"}, **given)
+    with pytest.raises(InputError, match=r"my/small.json: no such .* a: cgi.geometry names"):
+        cgi.files("a", "synthesize_dark")
+    with pytest.raises(InputError, match=r"flat.fits: no such .* a: cgi.pixels.flat names"):
+        cgi.pixel_files("a")
+    (tmp_path / "my").mkdir()
+    for name in ("flat.fits", *given.values()):
+        (tmp_path / name).touch()
     for program in ("stack_statistics", "noise_maps", "photon_counted_dark", "state"):
         assert sorted(cgi.files("a", program).items()) == sorted(given.items())
     assert cgi.files("a", "synthesize_dark") == {"geometry": "my/small.json", "kgain": "k.fits"}

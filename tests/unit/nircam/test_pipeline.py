@@ -2,7 +2,7 @@
 
 import pytest
 
-from darkroom.errors import DarkroomError
+from darkroom.errors import DarkroomError, InputError
 from darkroom.nircam.pipeline import NircamPipeline, measured_options
 from plans import a_plan
 
@@ -29,13 +29,20 @@ def test_a_plan_is_made_of_an_odd_exposure_too_which_is_refused_when_judged(tmp_
     assert found.chosen_corrections("a") == pipeline(tmp_path).chosen_corrections("a")
 
 
-def test_the_earlier_file_is_that_of_crds_a_path_or_none(tmp_path):
+def test_the_earlier_file_is_that_of_crds_a_path_or_none(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     assert pipeline(tmp_path).previous("a", "superbias") == {
         "previous": "results/c/a/previous_superbias.fits"
     }
     other = pipeline(tmp_path, superbias={"previous": "old.fits"}, readnoise={"previous": "none"})
+    with pytest.raises(InputError, match=r"old.fits: no such file; item a: nircam.superbias.prev"):
+        other.previous("a", "superbias")
+    (tmp_path / "old.fits").touch()
     assert other.previous("a", "superbias") == {"previous": "old.fits"}
     assert other.previous("a", "readnoise") == {}
+    # What another item of the campaign makes is made first.
+    made = pipeline(tmp_path, superbias={"previous": "results/c/b/superbias.fits"})
+    assert made.previous("a", "superbias") == {"previous": "results/c/b/superbias.fits"}
 
 
 def test_the_other_method_has_the_same_settings_but_the_method(tmp_path):

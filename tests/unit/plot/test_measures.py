@@ -1,10 +1,11 @@
-"""Order statistics are those of numpy to the bit; grouped medians of rows are those of each row."""
+"""Order statistics are those of numpy to the bit, of rows too; labels of logarithmic axes."""
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from darkroom import order
-from darkroom.plot import measures
+from darkroom.plot import measures, ticks
 
 RNG = np.random.default_rng(20)
 SHAPES = {
@@ -20,7 +21,7 @@ SHAPES = {
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
-@pytest.mark.parametrize("number", [1, 2, 3, 101, 20_001, 20_002, 150_000])
+@pytest.mark.parametrize("number", [1, 2, 3, 101, 2_001, 2_002, 20_001, 20_002, 150_000])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_order_statistics_are_those_of_numpy_to_the_bit(shape, number, kind):
     values = SHAPES[shape](number).astype(kind)
@@ -84,3 +85,36 @@ def test_row_medians_are_the_grouped_medians_of_each_row():
     for some in (lines, lines[:, :100]):
         expected = [measures.quantiles(line, 0.5) for line in some]
         np.testing.assert_allclose(measures.row_medians(some), expected, rtol=1e-14)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(5, 1), (40, 2), (300, 187), (17, 765)])
+def test_medians_of_rows_are_those_of_numpy_without_nan(shape, kind):
+    lines = RNG.normal(1000, 10, shape).astype(kind)
+    np.testing.assert_array_equal(order.row_medians(lines), np.median(lines, axis=1))
+    lines[RNG.random(shape) < 0.2] = np.nan
+    lines[1] = np.nan
+    found, some = order.row_medians(lines), ~np.isnan(lines).all(axis=1)
+    assert found.dtype == kind
+    np.testing.assert_array_equal(found[some], np.nanmedian(lines[some], axis=1))
+    assert np.isnan(found[~some]).all()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (16, 3), (37, 50)])
+def test_columns_are_the_transposed_image(shape):
+    image = RNG.normal(0, 1, shape).astype(np.float32)
+    found = order.columns(image)
+    assert found.flags.c_contiguous
+    np.testing.assert_array_equal(found, image.T)
+
+
+def test_a_logarithmic_axis_writes_its_powers_in_plain_letters():
+    figure = Figure()
+    axes = figure.add_subplot()
+    axes.set_yscale("log")
+    ticks.write_powers(axes.yaxis)
+    axes.set_ylim(0.005, 2e4)
+    labels = axes.yaxis.get_major_formatter().format_ticks([0.01, 1.0, 1e4])
+    assert labels == ["10⁻²", "10⁰", "10⁴"]
+    axes.set_ylim(1500, 4500)
+    assert axes.yaxis.get_minor_formatter().format_ticks([2e3, 3e3]) == ["2×10³", "3×10³"]

@@ -70,11 +70,23 @@ def _line_means(image, good, axis, scale):
         part = mean[parity]
         known = np.flatnonzero(np.isfinite(part))
         if known.size:
-            part[known] -= _running_median(part[known], min(_AROUND, known.size))
+            part[known] -= running_median(part[known], min(_AROUND, known.size))
     return mean
 
 
-def _running_median(values, width):
-    """Return the medians of the values about each, mirrored at the ends."""
+def running_median(values: np.ndarray, width: int) -> np.ndarray:
+    """Return the medians of the values about each, mirrored at the ends.
+
+    Parameters
+    ----------
+    values : (n,) array
+    width : int
+        Values about each, at most n.
+
+    Returns
+    -------
+    (n,) array
+        Those of ``scipy.ndimage.median_filter``, which takes longer to import than to apply.
+    """
     around = np.pad(values, (width // 2, (width - 1) // 2), mode="reflect")
     return np.sort(sliding_window_view(around, width), axis=1)[:, width // 2]

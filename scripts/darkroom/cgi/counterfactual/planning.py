@@ -33,6 +33,9 @@ class ComparisonPlan:
         def harm_options(self, product: str) -> str:
             """Return the harms of a product that the campaign sets, as options."""
 
+        def named_file(self, item: str, setting: str, path: str) -> str:
+            """Return a file that a setting names."""
+
     def deck(self, item: str, stack: str | None = None) -> list[str]:
         """Return the frames that are held out: of each stack, or of one, evenly in time."""
         count = self.plan.campaign.settings["deck"]["held_out"]
@@ -57,7 +60,7 @@ class ComparisonPlan:
     def current(self, item: str, product: str) -> str:
         """Return the file in use with which a product is compared."""
         found = self.settings(item)["previous"] if product == MAPS else self._darks(item)[product]
-        return str(found)
+        return self.named_file(item, "previous", str(found))
 
     def trial_frames(self, item: str, stack: str | None = None) -> list[str]:
         """Return the status files of the frames of which a trial version is made."""

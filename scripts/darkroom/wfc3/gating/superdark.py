@@ -10,7 +10,14 @@ from astropy.io import fits
 from darkroom.gates import units as unit_tables
 from darkroom.gates.gate import exact
 from darkroom.gates.harms import of_product
-from darkroom.gates.standard import Statistic, column, set_gates, unit_gates, with_harms
+from darkroom.gates.standard import (
+    Statistic,
+    column,
+    own_noise,
+    set_gates,
+    unit_gates,
+    with_harms,
+)
 from darkroom.wfc3.gating.harms import HARMS
 
 if TYPE_CHECKING:
@@ -25,7 +32,7 @@ _HARMS = of_product(HARMS, "superdark")
 
 def _noise(units: Units) -> np.ndarray:
     """Return the logarithm of the noise: half of that of the variance."""
-    return units.values["lnvar"] / 2
+    return own_noise(units) / 2
 
 
 STATISTICS = (
