@@ -1,6 +1,7 @@
 """WFC3 FLTs: sizes that cards state as seen in 50 %, put into raw reads of fresh exposures."""
 
 import shutil
+from itertools import count
 
 import numpy as np
 import pytest
@@ -74,14 +75,16 @@ def test_cards_of_an_flt(references, run, tmp_path):
     """Nothing is treated: what a treatment takes out of the reads is no fault of the FLT."""
     (tmp_path / "raw").mkdir()
     raws = exposures(wfc3, SETTINGS, tmp_path)
-    made = tmp_path / "made"
-    found = made / "gates.json"
+    # No file that a program has read is written again.
+    folders = (tmp_path / f"made_{number}" for number in count())
 
     def gates(paths):
-        shutil.rmtree(made, ignore_errors=True)
+        made = next(folders)
         name = paths[0].name.partition("_")[0]
         original, flt = made / "original" / f"{name}.json", made / "flt" / f"{name}.json"
-        reads, choice, record = (made / f"{one}.json" for one in ("reads", "choice", "record"))
+        reads, choice, record, judged = (
+            made / f"{one}.json" for one in ("reads", "choice", "record", "gates")
+        )
         run("wfc3/calibrate_original", *references, "--context", CONTEXT, "--status", original,
             paths[0])  # fmt: skip
         run("wfc3/read_differences", "--output", reads, original)
@@ -89,20 +92,23 @@ def test_cards_of_an_flt(references, run, tmp_path):
         run("wfc3/treat_reads", "--differences", reads, "--choice", choice, *references,
             "--record", record, "--status", flt, original)  # fmt: skip
         run("wfc3/gates", "--item", "a", "--product", f"{name}_flt", "--status", flt,
-            "--original", original, "--record", record, "--output", found)  # fmt: skip
-        return read_gates(found)[1]
+            "--original", original, "--record", record, "--output", judged)  # fmt: skip
+        found = read_gates(judged)[1]
+        shutil.rmtree(made)
+        return found
 
     times = np.asarray(sample_times("SPARS100", NREADS, "SQ64SUB"), float)
     # The first interval is short, and not among those that are compared.
     one = np.clip(times - times[1 + INTERVAL], 0, times[2 + INTERVAL] - times[1 + INTERVAL])
-    middle = times[1 + (NREADS - 2) // 2]
+    # A slow rise, of which the later half has more by the size; it does not widen differences of
+    # successive intervals, from which the error is.
+    rise = times**2 / times[-1]
     side = 64
     left = np.repeat((np.arange(side) < side // 2)[None], side, axis=0)
     faults = [
         Fault("one bad interval: sky of an interval", light(one[::-1]), everywhere=True,
               unit=INTERVAL),
-        Fault("drift: sky of an interval", light(np.maximum(times - middle, 0)[::-1]),
-              everywhere=True),
+        Fault("drift: sky of an interval", light(rise[::-1]), everywhere=True),
         Fault("background", light(0.9 * times[::-1], left * 1.0), everywhere=True),
     ]  # fmt: skip
     case = Case(raws, 1, gates, [[faults[0], faults[2]], [faults[1]]], extension="SCI")
