@@ -189,7 +189,7 @@ def test_a_list_without_the_exposures_held_out(tmp_path):
 
 
 def test_a_part_of_the_exposures_that_is_all_refused_is_named(tmp_path):
-    """Every part has a version of its own (deck.folds); the campaign accepted none of the second."""
+    """Every part has a version of its own (deck.folds); of the second, none is accepted."""
     exposures = [f"b{n}" for n in range(1, 7)]
     source = tmp_path / "bias.list"
     used = [name for name in exposures if name not in ("b2", "b5")]
