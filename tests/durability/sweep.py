@@ -16,7 +16,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from darkroom.integrity import records, seals
+from darkroom.integrity import digests, records, seals
 from darkroom.integrity.recording import record
 from darkroom.integrity.seen import forget
 from durability.disk import (
@@ -251,6 +251,9 @@ class Sweep:
         from darkroom.cli import run
 
         atomic._durable_folders.clear()
+        # A program of its own has read nothing yet of what this process wrote and read.
+        forget()
+        digests._known.clear()
         try:
             run(lambda: self.case.run(self.folder))
         except SystemExit as error:

@@ -222,14 +222,15 @@ def test_status_files_stand_for_their_frames_and_refused_ones_are_left_out(frame
         status = {
             "item": "x", "role": "dark", "exposure": path.stem, "file": path.name, "uri": "",
             "accepted": number != 1, "reason": "", "size": path.stat().st_size,
-            "sha256": f"{number}" * 64, "facts": {}, "notes": [],
+            "sha256": sha256(path), "facts": {}, "notes": [],
         }  # fmt: skip
         (tmp_path / path.name).write_bytes(path.read_bytes())
         statuses.append(tmp_path / f"{number}.json")
         statuses[-1].write_text(json.dumps(status))
     run("stack_statistics", "--output", tmp_path / "out.fits", *statuses)
     with fits.open(tmp_path / "out.fits") as hdus:
-        assert list(hdus["FRAMES"].data["SHA256"]) == ["0" * 64, "2" * 64]
+        taken = [sha256(path) for path in frames[30.0, 2.0] if path != frames[30.0, 2.0][1]]
+        assert list(hdus["FRAMES"].data["SHA256"]) == taken
 
 
 def frame_table_of(paths, refused, target):
