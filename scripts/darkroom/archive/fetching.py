@@ -191,7 +191,9 @@ class Fetching:
     def _is_changed(self, exposure: Exposure) -> bool:
         """Tell whether the archive has another file of an exposure than that which arrived."""
         changed_since = getattr(self._archive, "changed_since", None)
-        noted_ns = self.arrivals.noted_ns(exposure) if changed_since else None
+        if changed_since is None:
+            return False
+        noted_ns = self.arrivals.noted_ns(exposure)
         return noted_ns is not None and changed_since(exposure, self._settings, noted_ns)
 
     def _known_sha256(self, exposure: Exposure) -> str | None:
