@@ -190,11 +190,12 @@ class Fetching:
 
     def _is_changed(self, exposure: Exposure) -> bool:
         """Tell whether the archive has another file of an exposure than that which arrived."""
-        changed_since = getattr(self._archive, "changed_since", None)
-        if changed_since is None:
+        if not hasattr(self._archive, "changed_since"):
             return False
         noted_ns = self.arrivals.noted_ns(exposure)
-        return noted_ns is not None and changed_since(exposure, self._settings, noted_ns)
+        if noted_ns is None:
+            return False
+        return bool(self._archive.changed_since(exposure, self._settings, noted_ns))
 
     def _known_sha256(self, exposure: Exposure) -> str | None:
         """Return the SHA-256 of the file that arrived, unless the archive has another one now."""
