@@ -36,10 +36,11 @@ def main() -> None:
             arguments.list,
             f"names none of the exposures held out ({', '.join(arguments.without)}): all of them "
             "are refused, or nothing would be held out",
+            "hold out others (deck.held_out), or divide them into fewer parts (deck.folds)",
         )
     if not any(not line.startswith("#") for line in kept):
         raise InputError(arguments.list, "without the exposures held out it has none", (
-            "hold out fewer (deck.held_out)"
+            "hold out fewer (deck.held_out), or divide them into more parts (deck.folds)"
         ))  # fmt: skip
     write_text(arguments.output, "\n".join(kept) + "\n")
     if arguments.left_out:

@@ -56,6 +56,12 @@ class Cell:
         """Paths of the frames."""
         return [frame.path for frame in self.frames]
 
+    def in_time(self) -> np.ndarray:
+        """Return the numbers of its frames in the order of their times; as given without them."""
+        times = [frame.mjd for frame in self.frames]
+        order = np.arange(len(times))
+        return order if None in times else order[np.argsort(times, kind="stable")]
+
     def __str__(self):
         where = "" if self.temperature is None else f" at {self.temperature:.2f} C"
         return f"{len(self.frames)} {self.role} frames of {self.exptime:g} s{where}"

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from ccd_frames import Simulated, rate_of
+from ccd_frames import Simulated, facts, rate_of
+from darkroom.ccd.cells import Cell
 from darkroom.ccd.dq import DQ
 from darkroom.ccd.products.dark_rate import Rate
 from darkroom.ccd.rate import hot_pixels as hot
@@ -101,6 +102,26 @@ def test_rates_that_drift_together_are_not_called_unstable():
     hot_ones = found.dq & DQ.HOT > 0
     assert hot_ones.sum() == round(0.03 * 5400)
     assert (found.dq & DQ.UNSTABLE > 0).sum() <= 0.05 * hot_ones.sum()
+
+
+def test_a_detector_that_cools_shows_in_halves_in_time_and_hardly_in_every_other_frame():
+    drifting = {"count": 12, "exptime": 10.0, "temperatures": np.linspace(-4.5, -5, 12).tolist()}
+    settings = SETTINGS | {"hot_fraction": 0.03, "darks": [drifting]}
+    found = find(Simulated(settings).stacks(tolerance=1.0))
+    assert len(found.hottest) == 50
+    early, late = found.early_late
+    odd, even = found.halves.reshape(2, -1)[:, found.hottest]
+    # The rate doubles in 6 degrees: 3/11 of a degree between the halves in time, 1/22 otherwise.
+    assert np.median(np.log(late / early)) == pytest.approx(-np.log(2) * 6 / 22 / 6, abs=0.004)
+    assert np.median(np.log(even / odd)) == pytest.approx(-np.log(2) / 22 / 6, abs=0.004)
+    assert np.allclose((early + late) / 2, found.excess.ravel()[found.hottest], rtol=0.02)
+
+
+def test_frames_are_halved_by_their_times():
+    frames = [facts(name, 10.0, -5.0, mjd=mjd) for name, mjd in (("c", 3.0), ("a", 1.0))]
+    assert Cell("dark", 10.0, 1, -5.0, tuple(frames)).in_time().tolist() == [1, 0]
+    frames.append(facts("b", 10.0, -5.0))
+    assert Cell("dark", 10.0, 1, -5.0, tuple(frames)).in_time().tolist() == [0, 1, 2]
 
 
 def test_a_silent_pixel_and_one_far_below_the_rest_are_low():

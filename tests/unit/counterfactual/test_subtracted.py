@@ -184,6 +184,33 @@ def test_dark_rates_are_compared_and_hot_pixels_told_apart(tmp_path):
     assert [row["class"] for row in found[0]["rows"]].count("hot pixels") == 2
 
 
+def test_every_dark_is_compared_with_the_rate_that_was_made_without_it(tmp_path):
+    """Five parts of twenty darks, each held out of a version of its own; the biases are in all."""
+    rate = np.random.default_rng(8).uniform(0.8, 1.2, SHAPE)
+    biases = write_frames(tmp_path / "bias", 12)
+    darks = write_frames(tmp_path / "dark", 24, 20.0, rate=rate, seed=9)
+    current, output = tmp_path / "old.fits", tmp_path / "found.json"
+    versions = [tmp_path / f"rate_{k}.fits" for k in range(5)]
+    for path, chosen in (
+        (current, darks[20:]),
+        *((path, [one for n, one in enumerate(darks[:20]) if n % 5 != k])
+          for k, path in enumerate(versions)),
+    ):  # fmt: skip
+        run_ccd("dark_rate", "--output", path, "--bias", *biases, "--dark", *chosen)
+    given = [f"--candidate={path}" for path in versions]
+    run_ccd(
+        "counterfactual", "--output", output, "--product", "dark_rate", "--current", current,
+        *given, *darks[:20],
+    )  # fmt: skip
+    found = json.loads(output.read_text())
+    assert found["copy_exact"]
+    score = found["score"]
+    assert (score["exposures"], score["verdict"]) == (20, "better")
+    # 100 ADU² of a frame: a quarter of it minus a sixteenth; what the biases add is in both.
+    assert abs(score["value"] - 100 * (1 / 4 - 1 / 16)) < 5 * score["error"]
+    assert "Each of 5 versions" in found["notes"][-1]
+
+
 @pytest.mark.parametrize("product", ["master_bias", "read_noise"])
 def test_every_frame_is_compared_with_the_version_that_was_made_without_it(tmp_path, product):
     """Four parts of sixteen frames: each is held out of a version of its own."""

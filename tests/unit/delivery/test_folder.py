@@ -6,7 +6,7 @@ import numpy as np
 import yaml
 from astropy.io import fits
 
-from darkroom.counterfactual.held_out import held_out
+from darkroom.counterfactual.held_out import by_version, held_out
 from darkroom.counterfactual.records import plain, read_record, write_record
 from darkroom.delivery.folder import Delivery, refusal, write_folder
 from darkroom.delivery.validity import sentences
@@ -186,3 +186,24 @@ def test_a_list_without_the_exposures_held_out(tmp_path):
     assert "names none of the exposures held out (e)" in done.stderr
     done = own_program("delivery/without", source, "--output", target, "--without", "e1", "e10")
     assert "hold out fewer" in done.stderr
+
+
+def test_a_part_of_the_exposures_that_is_all_refused_is_named(tmp_path):
+    """Every part has a version of its own (deck.folds); of the second, none is accepted."""
+    exposures = [f"b{n}" for n in range(1, 7)]
+    source = tmp_path / "bias.list"
+    used = [name for name in exposures if name not in ("b2", "b5")]
+    source.write_text("".join(f"frames/{name}.fits\n" for name in used))
+    for end, part in by_version(exposures, 0, 3).items():
+        others, left_out = (tmp_path / f"{name}{end}.list" for name in ("trial", "held_out"))
+        done = own_program(
+            "delivery/without", source, "--output", others, "--left-out", left_out,
+            "--without", *part,
+        )  # fmt: skip
+        if end == "_2":
+            assert done.returncode == 1
+            assert "bias.list: names none of the exposures held out (b2, b5)" in done.stderr
+            assert "fewer parts (deck.folds)" in done.stderr
+            assert not others.exists()
+        else:
+            assert left_out.read_text() == "".join(f"frames/{name}.fits\n" for name in part)

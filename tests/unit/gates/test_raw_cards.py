@@ -1,92 +1,39 @@
-"""Sizes that cards state as seen in 50 % of cases, put into raw files of fresh exposures."""
-
-import sys
+"""NIRCam: sizes that cards state as seen in 50 %, put into raw files of fresh exposures."""
 
 import numpy as np
 import pytest
 from astropy.io import fits
 
-from darkroom.ccd.simulate import exposures as ccd
-from darkroom.cgi.gating.darks import dark
-from darkroom.cgi.gating.frames import reader
-from darkroom.cgi.geometry import read_geometry
-from darkroom.cgi.raw.calibration import read_calibration
-from darkroom.cgi.raw.prepare import Settings
-from darkroom.cgi.simulate import exposures as cgi
 from darkroom.gates.gate import read_gates
 from darkroom.gates.rows import places
-from darkroom.nircam.gating.noise import noise_spectrum
+from darkroom.nircam.gating.noise import noise_spectrum, reference_pixels
 from darkroom.nircam.simulate import exposures as nircam
 from darkroom.nircam.simulate.detector import layout
 from darkroom.nircam.simulate.values import complete
-from programs import load
-from raw_injections import Case, Fault, assert_right, shares
+from raw_injections import (
+    Case,
+    Fault,
+    Programs,
+    assert_right,
+    both,
+    centred,
+    constant,
+    exposures,
+    noisier,
+    scatter,
+    shares,
+)
 
 DUMMY = ("--pedigree", "DUMMY", "--description", "of a simulated detector")
-
-
-@pytest.fixture
-def run(monkeypatch):
-    """Give a function that runs a program in this process."""
-    programs = {}
-
-    def call(name, *arguments):
-        monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
-        programs.setdefault(name, load(name)).main()
-
-    return call
-
-
-def exposures(module, settings, folder):
-    """Write the exposures of a simulator; return those in the order of their times."""
-    paths = []
-    for exposure in module.plan(settings):
-        paths.append(folder / exposure.file)
-        module.deliver(settings, exposure.name, paths[-1])
-    return paths
-
-
-def centred(shape, where):
-    """Return an image that is zero outside of some pixels, and in the mean over them."""
-    return np.where(where, shape - shape[where].mean(), 0.0)
-
-
-def scatter(images, where):
-    """Return the noise of a pixel in one exposure from several of them, (n, ny, nx).
-
-    A median of whole counts would be one of steps.
-    """
-    difference = np.diff(images, axis=0)[:, where]
-    difference -= difference.mean(axis=1, keepdims=True)
-    near = np.abs(difference) <= 5 * 1.4826 * np.median(np.abs(difference))
-    return difference[near].std() / np.sqrt(2)
-
-
-def constant(shape):
-    return lambda _pixels, size, _rng: size * shape
-
-
-def noisier(noise, where, *, reads=False):
-    """Return noise of resets, or of reads, that raises the variance of pixels by exp(size)."""
-
-    def added(pixels, size, rng):
-        extra = rng.standard_normal(pixels.shape if reads else where.shape) * where
-        return noise * np.sqrt(np.expm1(size)) * extra
-
-    return added
-
-
-def both(label, added):
-    """Return the faults of one statistic in one exposure, and in half of them."""
-    return Fault(f"one bad exposure: {label}", added), Fault(f"drift: {label}", added)
-
-
-# -- NIRCam --------------------------------------------------------------------------------------
-
 NIRCAM = {
     "detector": "NRCA1", "subarray": "SUBGRISM64", "exposures": 240, "nints": 1, "ngroups": 4,
     "truth": False, "noise_sampling": "row", "seed": 19,
 }  # fmt: skip
+
+
+@pytest.fixture
+def run(monkeypatch):
+    return Programs(monkeypatch)
 
 
 @pytest.fixture(scope="module")
@@ -190,106 +137,42 @@ def test_cards_of_a_noise_spectrum(ramps, detector, run, tmp_path):
     assert_right("noise spectrum", shares(case, tmp_path / "raw"))
 
 
-# -- CCD -----------------------------------------------------------------------------------------
+def frame_noise(here, usual):
+    """Return levels of single frames that make their usual scatter larger by the size, DN."""
 
-CCD = {
-    "seed": 19, "shape": [64, 96], "row_noise": 0.3, "bias": {"count": 480}, "targets": [],
-    "darks": [{"count": 480, "exptime": 20.0}], "dark_spread": 0.3, "fixed_pattern": 16.0,
-}  # fmt: skip
-UNITS = 20
+    def added(pixels, size, rng):
+        rms = np.sqrt((usual + size) ** 2 - usual**2)
+        return rms * rng.standard_normal((*pixels.shape[:2], 1, 1)) * here
 
-
-@pytest.fixture(scope="module")
-def frames(tmp_path_factory):
-    """Biases and darks, 480 of each."""
-    paths = exposures(ccd, CCD, tmp_path_factory.mktemp("frames"))
-    return paths[:480], paths[480:]
+    return added
 
 
-def of_frames(paths, label=""):
-    """Return the faults of CCD frames; gradients and noise are seen by the noise as well."""
-    some = np.stack([fits.getdata(path).astype(float) for path in paths[:20]])
-    _, ny, nx = some.shape
-    here, image = np.ones((ny, nx), bool), np.median(some, axis=0)
-    noise = scatter(some, here)
-    y, x = np.meshgrid(np.linspace(-1, 1, ny), np.linspace(-1, 1, nx), indexing="ij")
-    # As the statistic does: pixels far from most of them do not count.
-    near = np.abs(image - np.median(image)) < 5 * 1.4826 * np.median(abs(image - np.median(image)))
-    found = {
-        "gradient along the rows' direction of readout": constant(y),
-        "gradient along columns": constant(x),
-        "slope on the product": constant(centred(image, near)),
-    }
-    level = Fault(f"one bad exposure: level{label}", constant(here * 1.0))
-    slow, fast, slope = (both(name + label, added) for name, added in found.items())
-    noisy = both(f"noise{label}", noisier(noise, here))
-    # The image has a gradient along its columns, which gradient and slope both see.
-    return [[level, slow[0], fast[1]], [slow[1], fast[0]], *([one] for one in (*slope, *noisy))]
-
-
-def judged(run, folder, product, *, biases=None):
-    """Return the function that makes a CCD product of raw files and judges it."""
+@pytest.mark.heavy
+def test_cards_of_reference_pixels(run, tmp_path):
+    """Ramps of 128 rows, whose spectrum reaches below 8 Hz; each product with its own spectrum."""
+    spectrum, product = tmp_path / "spectrum.fits", tmp_path / "reference.fits"
+    settings = NIRCAM | {"subarray": "SUBGRISM128", "exposures": 80, "noise_sampling": "tick"}
+    ramps = exposures(nircam, settings, tmp_path)
+    readout = layout(complete(settings))
+    amplifier = readout.flip(np.broadcast_to(readout.amplifiers(), readout.shape))
+    active = ~readout.flip(readout.reference_pixels())
 
     def gates(paths):
-        file, frames = folder / f"{product}.fits", ["--bias", *(biases or paths)]
-        frames += ["--dark", *paths] if biases else []
-        run(f"ccd/{product}", "--output", file, *(frames if biases else paths))
-        run("ccd/gates", "--item", "a", "--product", product, "--file", file,
-            "--output", folder / "gates.json", *frames)  # fmt: skip
-        return read_gates(folder / "gates.json")[1]
+        run("nircam/noise_spectrum", "--output", spectrum, *paths)
+        run("nircam/reference_pixels", "--spectrum", spectrum, "--output", product, *paths)
+        return reference_pixels(product, None, {})
 
-    return gates
-
-
-@pytest.mark.heavy
-@pytest.mark.parametrize("product", ["master_bias", "read_noise", "dark_rate"])
-def test_cards_of_ccd_products(product, frames, run, tmp_path):
-    biases, darks = frames
-    rate = product == "dark_rate"
-    given, label = (darks, ", dark of 20 s at -4.82 °C") if rate else (biases, "")
-    groups = of_frames(given, label)
-    if product == "read_noise":
-        groups = groups[-2:]
+    gates(ramps[:40])
+    usual = fits.getdata(product, "INSTABILITY")["VALUE"]
+    faults = []
+    for a in range(4):
+        here = active & (amplifier == a)
+        if a < 2:
+            name = f"active minus reference level of amplifier {a}"
+            faults.append(both(name, constant(here * 1.0))[a])
+        else:
+            added = frame_noise(here, float(usual[a]))
+            faults.append(Fault(f"instability of amplifier {a}", added, everywhere=True))
     (tmp_path / "raw").mkdir()
-    gates = judged(run, tmp_path, product, biases=biases[:UNITS] if rate else None)
-    case = Case(given, UNITS, gates, groups)
-    assert_right(product, shares(case, tmp_path / "raw"))
-
-
-# -- CGI -----------------------------------------------------------------------------------------
-
-CGI = {"seed": 19, "geometry": "small", "stacks": [{"gain": 500, "exptime": 100, "frames": 240}]}
-
-
-@pytest.mark.heavy
-@pytest.mark.parametrize("level", ["L1", "L2a"])
-def test_cards_of_a_cgi_dark(level, run, tmp_path):
-    (tmp_path / "raw").mkdir()
-    paths = exposures(cgi, CGI | {"level": level}, tmp_path)
-    geometry, gain = read_geometry("small"), 500.0
-    here = np.zeros(geometry.shape, bool)
-    here[geometry.imaging] = True
-    # Raw frames are in DN; a fault is stated in electrons before the register.
-    unit = gain / 8.7 if level == "L1" else gain
-    prescan = geometry.bias_region[1]
-
-    def other_gain(pixels, size, _rng):
-        """Return what a wrong gain adds: single electrons make noise that is not normal."""
-        bias = np.median(pixels[:, prescan], axis=1, keepdims=True) if level == "L1" else 0.0
-        return (pixels - bias) * np.expm1(size / 2) * here
-
-    level_of = both("level, frames", constant(here * unit))
-    faults = [[level_of[0], Fault("one bad exposure: noise, frames", other_gain)], [level_of[1]]]
-    more = ["--nonlinearity", "none"] if level == "L1" else ["--undivided"]
-
-    def raw():
-        return Settings("best", read_calibration(nonlinearity="none"), True)
-
-    def gates(used):
-        file = tmp_path / "dark.fits"
-        run("cgi/master_dark", "--geometry", "small", *more, "--output", file, *used)
-        facts = {path.name: {"path": str(path)} for path in used}
-        return dark(file, facts, None, {}, reader(geometry, raw))
-
-    case = Case(paths, 12, gates, faults, extension=1)
-    assert_right(f"CGI dark of {level}", shares(case, tmp_path / "raw"))
+    case = Case(ramps, 10, gates, [faults], extension=1, each=4)
+    assert_right("reference pixels", shares(case, tmp_path / "raw"))

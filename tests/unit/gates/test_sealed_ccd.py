@@ -109,7 +109,7 @@ def hot_gates(one, folder):
     if one.fault == "warmer":
         second *= one.amplitude
     columns = [fits.Column(name, "D", array=values)
-               for name, values in (("HALF1", half), ("HALF2", second))]  # fmt: skip
+               for name, values in (("EARLY", half), ("LATE", second))]  # fmt: skip
     table = fits.BinTableHDU.from_columns(columns, name="HOTTEST")
     for name, hdus in (("hot.fits", [fits.ImageHDU(flags, name="DQ"), table]),
                        ("rate.fits", [fits.ImageHDU(rate, name="SCI")])):  # fmt: skip

@@ -6,6 +6,7 @@ from astropy.io import fits
 
 from darkroom.gates import units as unit_tables
 from darkroom.gates.decide import decide
+from darkroom.gates.seal import Draw
 from darkroom.gates.settings import JudgeSettings
 from darkroom.nircam.detector.dq import Pixel
 from darkroom.nircam.gating import darks, noise
@@ -74,12 +75,30 @@ def spectrum_gates(one, folder):
     return noise.noise_spectrum(path, readnoise, NAMES, {})
 
 
-def reference_gates(one, folder):
+def instabilities(one, value, judged):
+    """Return the table of scatters; that of one amplifier is given, or as chance has it."""
+    rng, freedom = np.random.default_rng([one.seed, 1]), 53
+    rows = {
+        "AMPLIFIER": np.arange(AMPS), "JUDGED": np.full(AMPS, judged, bool),
+        "VALUE": 3.6 * np.sqrt(rng.chisquare(freedom, AMPS) / freedom),
+        "PREDICTED": 3.6 * np.exp(0.14 * rng.standard_normal(AMPS)),
+    }  # fmt: skip
+    if value:
+        rows["VALUE"][one.amplifier] = value
+    rows["ERROR"] = rows["VALUE"] / np.sqrt(2 * freedom)
+    rows["PREDICTED_ERROR"] = 0.14 * rows["PREDICTED"]
+    kinds = {"AMPLIFIER": "J", "JUDGED": "L"}
+    columns = [fits.Column(name, kinds.get(name, "D"), array=values)
+               for name, values in rows.items()]  # fmt: skip
+    return fits.BinTableHDU.from_columns(columns, name="INSTABILITY")
+
+
+def reference_gates(one, folder, judged=1):
     rng = np.random.default_rng(one.seed)
     own = 30 * rng.standard_normal((N, 1)) + 10 * rng.standard_normal((N, AMPS))
     active = own + 1.5 * rng.standard_normal((N, AMPS))
     reference = own + 1.5 * rng.standard_normal((N, AMPS))
-    value, bad = 3.7, np.zeros((64, 64), int)
+    value, bad = 0.0, np.zeros((64, 64), int)
     if one.fault == "one bad exposure":
         reference[one.unit, one.amplifier] += one.amplitude
     if one.fault == "swapped amplifier":
@@ -109,15 +128,11 @@ def reference_gates(one, folder):
     columns.append(fits.Column("FILE", "20A", array=files))
     scatter = [fits.Column("NAME", "40A", array=["pedestal of an amplifier"]),
                fits.Column("VALUE", "D", array=[9.3])]  # fmt: skip
-    rows = {"AMPLIFIER": np.arange(AMPS), "VALUE": np.full(AMPS, 3.7), "ERROR": np.full(AMPS, 0.6),
-            "PREDICTED": np.full(AMPS, 3.6), "PREDICTED_ERROR": np.full(AMPS, 0.5)}  # fmt: skip
-    rows["VALUE"][one.amplifier] = value
-    instability = [fits.Column(name, "D", array=values) for name, values in rows.items()]
     path = folder / "reference_pixels.fits"
     fits.HDUList([
         fits.PrimaryHDU(), fits.BinTableHDU.from_columns(columns, name="RAMPS"),
         fits.BinTableHDU.from_columns(scatter, name="SCATTER"),
-        fits.BinTableHDU.from_columns(instability, name="INSTABILITY"),
+        instabilities(one, value, judged),
         fits.ImageHDU(bad, name="BAD_REF_PIXEL"), fits.ImageHDU(np.ones((64, 64)), name="SIGMA"),
     ]).writeto(path, overwrite=True)  # fmt: skip
     return noise.reference_pixels(path, NAMES, {})
@@ -179,6 +194,21 @@ def test_sealed_faults_are_found_in_50_of_50_draws(product, tmp_path):
 def test_clean_campaigns_are_alarmed_as_often_as_the_gates_say(product, tmp_path):
     made, _ = CASES[product]
     assert_quiet(product, lambda one: made(one, tmp_path))
+
+
+def test_reference_pixels_whose_scatter_is_not_predicted_are_not_called_stable(tmp_path):
+    gates = reference_gates(Draw("", 0, 0, 0.0, 3), tmp_path, judged=0)
+    rows = [row for row in decide(gates, JudgeSettings()) if row["family"] == "instability"]
+    assert [row["verdict"] for row in rows] == ["insufficient"] * AMPS
+    assert "does not reach below 8 Hz" in rows[0]["sentence"]
+
+
+def test_the_error_of_a_scatter_is_that_of_one_as_predicted(tmp_path):
+    """A larger scatter has a larger error, beyond which it could never be seen."""
+    gates = reference_gates(Draw("dead amplifier", 0, 2, 0.0, 3), tmp_path)
+    found = {one.name: one.found for one in gates}["instability of amplifier 2"]
+    assert found.d == pytest.approx(10.4, abs=1.5)
+    assert found.e == pytest.approx(3.6 * np.hypot(0.14, 1 / np.sqrt(106)), rel=0.3)
 
 
 def test_a_mask_without_power_is_insufficient(tmp_path):

@@ -237,15 +237,15 @@ def hot_pixels(
         )
     ]  # fmt: skip
     with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = np.log(hottest["HALF2"] / hottest["HALF1"])
+        ratio = np.log(hottest["LATE"] / hottest["EARLY"])
     ratio = ratio[np.isfinite(ratio)]
     if ratio.size:
         # A pixel that switches between two rates says nothing of the temperature.
         away = np.abs(ratio - np.median(ratio))
         ratio = ratio[away <= 3 * 1.4826 * np.median(away)]
     words = Words(
-        "rate of the hottest pixels", "warmed", "ln rate", "ln of the rate in the second half of "
-        "the frames over that in the first half", _HOTTEST["warmed"].size(harms),
+        "rate of the hottest pixels", "warmed", "ln rate", "ln of the rate in the later half of "
+        "the darks over that in the earlier half", _HOTTEST["warmed"].size(harms),
         _HOTTEST["warmed"].reason,
     )  # fmt: skip
     drift = make.mean_against(

@@ -24,8 +24,6 @@ BITS = (
     DQ.NONFINITE, DQ.SATURATED, DQ.HOT, DQ.UNSTABLE, DQ.LOW, DQ.NONLINEAR, DQ.DISCORDANT,
     DQ.LINE,
 )  # fmt: skip
-# Rows of the table HOTTEST.
-_LISTED = 50
 
 
 def cards(
@@ -107,11 +105,8 @@ def hdus(made: HotPixels, rate: Rate, gain: float | None) -> list[fits.ImageHDU 
 
 
 def _hottest(made, rate, gain):
-    """Return the columns of the table of hottest pixels; those without a rate come first."""
-    flagged = (made.dq & (DQ.HOT | DQ.UNSTABLE | DQ.SATURATED)) > 0
-    where = np.flatnonzero(flagged)
-    key = np.where(np.isfinite(made.excess), made.excess, np.inf).ravel()[where]
-    where = where[np.argsort(-key, kind="stable")][:_LISTED]
+    """Return the columns of the table of hottest pixels."""
+    where = made.hottest
     y, x = np.unravel_index(where, made.dq.shape)
     bunit, per_second = products.unit(gain), products.unit(gain, per_second=True)
 
@@ -127,6 +122,8 @@ def _hottest(made, rate, gain):
         "EXCESS": (column(made.excess), per_second),
         "HALF1": (column(made.halves[0]), per_second),
         "HALF2": (column(made.halves[1]), per_second),
+        "EARLY": (made.early_late[0].tolist(), per_second),
+        "LATE": (made.early_late[1].tolist(), per_second),
         "NOISE": (column(made.noise_ratio), ""),
         "BIAS": (column(rate.bias), bunit),
         "DQ": (made.dq.ravel()[where].tolist(), ""),

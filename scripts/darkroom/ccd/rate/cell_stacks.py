@@ -129,6 +129,39 @@ class CellStacks:
             ]  # fmt: skip
             yield tuple(found * 3 if halves and len(found) == 1 else found)
 
+    def early_and_late(self, y: np.ndarray, x: np.ndarray) -> Iterator[np.ndarray]:
+        """Combine the earlier and the later half of the darks of each cell in some pixels.
+
+        Parameters
+        ----------
+        y, x : (npixels,) int arrays
+            Rows and columns.
+
+        Yields
+        ------
+        (2, npixels) array
+            For each cell, the level of each frame subtracted (for bias frames, and a cell of one
+            dark: of all, twice).
+        """
+        rows, place = np.unique(y, return_inverse=True)
+        for cell, watch, clip, seen in zip(
+            self.cells, self._watches, self._clips, self.surveys, strict=True
+        ):
+            lines = [watch.read(slice(int(row), int(row) + 1)) for row in rows]
+            values = np.concatenate(lines, axis=1)[:, place, x][:, None]
+            order = cell.in_time()
+            parts = np.array_split(order, 2)
+            if cell.role != "dark" or len(order) < 2:
+                parts = [order, order]
+            found = [
+                combine_array(
+                    np.ascontiguousarray(values[part]), clip, offsets=seen.offsets[part],
+                    threads=self._threads, outputs=("mean",),
+                ).mean[0]
+                for part in parts
+            ]  # fmt: skip
+            yield np.stack(found)
+
 
 @contextmanager
 def open_cells(

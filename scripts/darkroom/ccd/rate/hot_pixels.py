@@ -11,6 +11,7 @@ from darkroom.ccd import distributions
 from darkroom.ccd.background import local_level
 from darkroom.ccd.cells import group_temperature
 from darkroom.ccd.dq import DQ
+from darkroom.ccd.rate.hottest import early_and_late, hottest
 from darkroom.ccd.rate.line_fit import estimator
 from darkroom.ccd.rate.weak_lines import weak_lines
 from darkroom.ccd.robust import finite_median, robust_std
@@ -73,6 +74,10 @@ class HotPixels:
         Excess above which a pixel is hot, and the robust standard deviation of the excess.
     curves : list of NoiseCurve
         One per cell.
+    hottest : (n,) int array
+        Places of the hottest pixels in the flattened image (`darkroom.ccd.rate.hottest`).
+    early_late : (2, n) float64 array
+        Their excess in the earlier and in the later half of the darks.
     """
 
     dq: np.ndarray
@@ -82,6 +87,8 @@ class HotPixels:
     threshold: float
     sigma: float
     curves: list[NoiseCurve]
+    hottest: np.ndarray
+    early_late: np.ndarray
 
 
 def find(
@@ -136,6 +143,7 @@ def find(
     dq = _flags(stacks, excess, halves, half_error, ratio, freedom, unstable, nsigma * sigma)
     dq |= rate.dq & (DQ.NONFINITE | DQ.NONLINEAR)
     dq[weak_lines(excess, halves, dq == 0)] |= DQ.LINE
+    listed = hottest(dq, excess)
     return HotPixels(
         dq=dq,
         excess=excess,
@@ -144,6 +152,8 @@ def find(
         threshold=float(nsigma * sigma),
         sigma=float(sigma),
         curves=curves,
+        hottest=listed,
+        early_late=early_and_late(stacks, rate, solve, rate.rate - excess, listed),
     )
 
 

@@ -57,6 +57,10 @@ REFERENCE_PIXELS = (
 _BAD, _PARSEVAL = 0.25, 0.01
 # Chance that the scatters of two amplifiers differ as much.
 _CHANCE = 1e-4
+_UNKNOWN = (
+    "the noise spectrum of these ramps does not reach below 8 Hz, so that the scatter of perfect "
+    "reference pixels is not known"
+)
 
 
 def noise_spectrum(
@@ -238,13 +242,17 @@ def _instability(rows, scatter, harms):
         _REFERENCE["instability"].size(harms, own[0] if own else 10.0),
         _REFERENCE["instability"].reason,
     )  # fmt: skip
+    null = "reference pixels follow the active ones"
     found = []
     for row in rows:
-        excess = max(float(row["VALUE"] - row["PREDICTED"]), 0.0)
-        error = math.hypot(float(row["ERROR"]), float(row["PREDICTED_ERROR"]))
+        name = f"instability of amplifier {row['AMPLIFIER']}"
+        if not row["JUDGED"]:
+            found.append(make.blind(words, name, null, _UNKNOWN))
+            continue
+        value, predicted = float(row["VALUE"]), float(row["PREDICTED"])
+        # The error of the scatter grows with it: that of a scatter as predicted tells what is none.
+        own = float(row["ERROR"]) * predicted / value if value > 0 else 0.0
+        excess, error = max(value - predicted, 0.0), math.hypot(own, float(row["PREDICTED_ERROR"]))
         if error > 0 and math.isfinite(excess):
-            found.append(
-                make.counted(words, f"instability of amplifier {row['AMPLIFIER']}", "reference "
-                             "pixels follow the active ones", excess, error)
-            )  # fmt: skip
+            found.append(make.counted(words, name, null, excess, error))
     return found
