@@ -1,5 +1,6 @@
 # Exposures: query the archive, fetch and verify them, list them, pin their checksums.
 from darkroom.campaign.pins import disagreement
+from darkroom.provenance import settings_digest
 
 
 rule lock:
@@ -89,7 +90,12 @@ rule status_list:
     conda:
         "../envs/detector.yaml"
     params:
-        lock=lambda wildcards, output: str(CAMPAIGN.lock_path),
+        # Batches of groups stay as they are when the lock names the exposures in another order.
+        order=lambda wildcards: settings_digest(
+            {"order": [row.exposure for row in PLAN.exposures(wildcards.item)]}
+        ),
+        # awk takes the name x=1/night.lock.tsv for a variable, but no absolute one.
+        lock=lambda wildcards, output: str(CAMPAIGN.lock_path.absolute()),
         folder=lambda wildcards, output: f"{RESULTS}/raw/{wildcards.item}",
     message:
         "Listing the exposures of {wildcards.item}"

@@ -91,8 +91,11 @@ onstart:
     let_sigterm_end_the_run()
     or_exit(hold_folder, ".", workflow.dag_settings.targets)
     or_exit(check_earlier_jobs, workflow)
+    held = RESULTS, workflow.dag_settings.targets, workflow.executor_plugin.name
+    # Before anything is written there; and where there were no results yet, as soon as there are.
+    or_exit(hold_results, *held)
     begin_records(workflow, RESULTS, NEXT)
-    or_exit(hold_results, RESULTS, workflow.dag_settings.targets)
+    or_exit(hold_results, *held)
 
 
 onsuccess:

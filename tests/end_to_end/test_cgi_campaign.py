@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from darkroom.campaign.lock import Lock, read_lock
 from darkroom.cgi.darks.tables import read_table
 from darkroom.cgi.simulate import exposures as cgi
 
@@ -59,6 +60,22 @@ def test_new_frames_make_a_new_part_and_old_ones_are_not_read_again(campaign, ex
     campaign.snakemake("lock", "--config", CHOICE, "replace_lock=true")
     jobs = campaign.jobs(*parts, "--config", CHOICE)
     assert (jobs["fetch"], jobs["stack_statistics"]) == (1, 1)
+
+
+def test_another_order_of_the_lock_fetches_nothing_and_lists_the_exposures_anew(campaign):
+    """Parts of stacks are batches, which hold the same frames as before."""
+    campaign.snakemake("exposures", "--config", CHOICE)
+    lock = read_lock(campaign.folder / "cgi.lock.tsv")
+    names = [row.exposure for row in lock.exposures]
+    rows = sorted(lock.exposures, key=lambda row: -float(row.facts["em_gain"]))
+    assert [row.exposure for row in rows] != names
+    Lock(lock.path, lock.head, rows).write()
+    jobs = campaign.jobs("exposures", "--config", CHOICE)
+    assert jobs["status_list"] == 1
+    assert "fetch" not in jobs
+    campaign.snakemake("exposures", "--config", CHOICE)
+    table = (campaign.folder / "results/cgi/excam/frames.tsv").read_text().splitlines()[1:]
+    assert [line.partition("\t")[0] for line in table] == [row.exposure for row in rows]
 
 
 @pytest.mark.heavy

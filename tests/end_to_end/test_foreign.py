@@ -53,6 +53,21 @@ def test_a_campaign_runs_in_folders_of_any_name(hostile):
     assert ran(hostile) == []
 
 
+def test_a_folder_of_results_may_be_written_in_more_than_one_way(checkout):
+    """And awk takes a relative x=1/small.lock.tsv for a variable."""
+    (checkout.folder / "x=1").mkdir()
+    checkout.campaign(name="x=1/small", simulate=FRAMES)
+    options = ["--config", "campaign=x=1/small.yaml", "results=./made/"]
+    checkout.snakemake("lock", *options)
+    checkout.snakemake("exposures", *options)
+    made = checkout.folder / "made" / "small"
+    assert len((made / "camera" / "frames.tsv").read_text().splitlines()) == 4
+    (made / "raw" / "camera" / "bias_002.json").unlink()
+    assert checkout.jobs("exposures", *options)["fetch"] == 1
+    checkout.snakemake("exposures", *options)
+    assert checkout.jobs("exposures", *options).get("fetch") is None
+
+
 def test_every_command_of_every_instrument_quotes_the_folder_of_results(checkout):
     options = ["--config", "campaign=demo", f"results={HOSTILE}"]
     text = checkout.snakemake("-n", "-p", "--forceall", *options)

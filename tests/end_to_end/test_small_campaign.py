@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import fcntl
 import os
 import re
 import shutil
@@ -280,6 +281,75 @@ def test_a_second_run_at_once_is_refused_in_one_sentence(checkout):
     finally:
         os.killpg(first.pid, signal.SIGKILL)
         first.wait()
+
+
+def test_a_second_run_of_another_folder_is_refused_before_it_writes_anything(finished, tmp_path):
+    """What the first run records names its own folder and command."""
+    results = finished.folder / "results"
+    head = results / "small/.records/campaign.json"
+    before = head.read_bytes()
+    with (head.parent / "at_work").open() as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        done = subprocess.run(
+            finished.command(
+                *("--snakefile", finished.folder / "Snakefile"),
+                *("--config", f"campaign={finished.folder}/small.yaml", f"results={results}"),
+                *("--cores", "1", "--forceall", "--", "exposures"),
+            ),
+            cwd=tmp_path,
+            env=finished.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert "another run is at work in this folder" in done.stderr
+    assert head.read_bytes() == before
+
+
+@pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="needs the processes of Linux")
+def test_what_a_killed_runs_program_still_makes_does_not_replace_what_the_next_run_has_made(copy):
+    """It was begun with other settings, and ends after the new one."""
+    product = "results/small/camera/master_dark.fits"
+    first = subprocess.Popen(
+        copy.command("--force", product, "--config", CHOICE),
+        cwd=copy.folder,
+        env=copy.environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    left = stopped("ccd/master_dark.py", copy.folder)
+    try:
+        first.kill()
+        first.wait()
+        item = {"instrument": "ccd", "simulate": SMALL, "ccd": {"nsigma": 4}}
+        copy.campaign(items={"camera": item})
+        copy.snakemake(product, "--config", CHOICE)
+        before = (copy.folder / product).read_bytes()
+        assert b"setting nsigma = 4" in before
+    finally:
+        os.kill(left, signal.SIGCONT)
+    for _ in range(600):
+        if not at_work(copy.folder):
+            break
+        time.sleep(0.05)
+    assert at_work(copy.folder) == []
+    assert (copy.folder / product).read_bytes() == before
+
+
+def stopped(program, folder):
+    """Stop the program of a run as soon as it is there; return its number."""
+    for _ in range(6000):
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                words = (process / "cmdline").read_bytes().decode().split("\0")
+                here = (process / "cwd").readlink().is_relative_to(folder)
+                if here and any(word.endswith(program) for word in words[1:2]):
+                    os.kill(int(process.name), signal.SIGSTOP)
+                    return int(process.name)
+        time.sleep(0.005)
+    raise AssertionError(f"{program} was never there")
 
 
 def test_no_exposure_failed_in_a_batch(finished):

@@ -32,7 +32,7 @@ JOURNAL = ".arrivals"
 # Size of the journal, in sizes of the manifest, at which its rows are taken over: to write all rows
 # after each batch would take a time that grows with the square of their number.
 _WAITING = 0.05
-# Number of the claim on writing the manifest, beyond those of a lock's exposures.
+# Number of the claim on writing the manifest; those of exposures follow from their names.
 _MANIFEST_CLAIM = 1 << 40
 
 
@@ -80,26 +80,28 @@ class Arrivals:
 
     def status(self, exposure: Exposure, key: str) -> dict[str, Any] | None:
         """Return the status of an exposure that arrived with this key, and is whole, or None."""
-        note = self._note(exposure)
+        note, file = self._note(exposure), self.folder / exposure.item / exposure.file
         try:
+            # What is damaged is fetched again, and damages no other exposure's transfer.
             with unwatched():
                 # Bytes, as of one that is damaged.
                 if note.with_suffix(".key").read_bytes() != key.encode():
                     return None
-            status = load_status(note)
-            file = self.folder / exposure.item / exposure.file
-            # Whoever asks again for a batch that was made wants another look at its files.
-            regular = file.is_file() and not file.is_symlink()
-            good = (
-                regular
-                and file.stat().st_size == status["size"]
-                and read_sha256(file) == status["sha256"]
-            )
+                status = load_status(note)
+                # Whoever asks again for a batch that was made wants another look at its files.
+                regular = file.is_file() and not file.is_symlink()
+                good = (
+                    regular
+                    and file.stat().st_size == status["size"]
+                    and read_sha256(file) == status["sha256"]
+                )
         except (OSError, KeyError, InputError):
             return None
-        if good:
-            keep_record(note.with_suffix(".key"))
-        return status if good else None
+        if not good:
+            return None
+        for path in (file, note.with_suffix(".key")):
+            keep_record(path)
+        return status
 
     def known_sha256(self, exposure: Exposure) -> str | None:
         """Return the SHA-256 of the file received for this row of the lock, or None.
@@ -116,6 +118,13 @@ class Arrivals:
         except (OSError, KeyError, InputError):
             pass
         return None
+
+    def noted_ns(self, exposure: Exposure) -> int | None:
+        """Return when an exposure was noted, in nanoseconds since 1970; None when it was not."""
+        try:
+            return self._note(exposure).stat().st_mtime_ns
+        except OSError:
+            return None
 
     def noted(self) -> int:
         """Return how many exposures were accepted so far, by their notes."""

@@ -23,6 +23,8 @@ from darkroom.campaign.lock import Lock
 from darkroom.campaign.pins import Pins
 from darkroom.campaign.status import refusal, write_status
 from darkroom.errors import DarkroomError, InputError
+from darkroom.integrity.seen import forget
+from darkroom.integrity.watch import DamagedInput
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -103,7 +105,7 @@ class Fetching:
         item = self.campaign.items[exposure.item]
         destination = self.folder / exposure.item / exposure.file
         # A simulated exposure is made again whenever the simulator changes.
-        known = None if self.maker else pinned or self.arrivals.known_sha256(exposure)
+        known = None if self.maker else pinned or self._known_sha256(exposure)
         deliver = partial(self._archive.deliver, **options)
         try:
             return receive(
@@ -119,6 +121,8 @@ class Fetching:
                 confirm=bool(self._settings.get("confirm")) and not pinned,
                 fixed=not self.maker,
             )
+        except DamagedInput:
+            raise
         except InputError as error:
             return refusal(exposure, error)
 
@@ -143,10 +147,11 @@ class Fetching:
         DarkroomError
             Naming those that did not arrive, and why; the others are there.
         """
-        # What the orphan of a killed run is still bringing is waited for.
-        numbers = [self.lock.number(exposure) for exposure in exposures]
-        for number in numbers:
-            self.arrivals.claims.wait(number)
+        # What the orphan of a killed run is still bringing is waited for, though its lock, or its
+        # division into batches, was another.
+        numbers = self.arrivals.claims.wait_for_all(
+            f"{exposure.item}/{exposure.exposure}" for exposure in exposures
+        )
         try:
             return self._batch(exposures)
         finally:
@@ -156,7 +161,9 @@ class Fetching:
     def _batch(self, exposures: Sequence[Exposure]) -> list[Path]:
         keys = {exposure.exposure: self.key(exposure) for exposure in exposures}
         found = {
-            exposure.exposure: self.arrivals.status(exposure, keys[exposure.exposure])
+            exposure.exposure: None
+            if self._is_changed(exposure)
+            else self.arrivals.status(exposure, keys[exposure.exposure])
             for exposure in exposures
         }
         wanted = [exposure for exposure in exposures if not found[exposure.exposure]]
@@ -180,6 +187,19 @@ class Fetching:
                 print(f"{exposure.file}: {'accepted' if status['accepted'] else status['reason']}")
         require_all(failures, keys)
         return [self._status_file(exposure) for exposure in exposures]
+
+    def _is_changed(self, exposure: Exposure) -> bool:
+        """Tell whether the archive has another file of an exposure than that which arrived."""
+        if not hasattr(self._archive, "changed_since"):
+            return False
+        noted_ns = self.arrivals.noted_ns(exposure)
+        if noted_ns is None:
+            return False
+        return bool(self._archive.changed_since(exposure, self._settings, noted_ns))
+
+    def _known_sha256(self, exposure: Exposure) -> str | None:
+        """Return the SHA-256 of the file that arrived, unless the archive has another one now."""
+        return None if self._is_changed(exposure) else self.arrivals.known_sha256(exposure)
 
     def _status_file(self, exposure: Exposure) -> Path:
         return self.folder / exposure.item / f"{exposure.exposure}.json"
@@ -231,6 +251,8 @@ class Fetching:
         return int(self._settings.get("parallel", usual))
 
     def _work(self, exposure: Exposure, heartbeat: Callable[[], None]) -> Status:
+        # A damaged file of another exposure is no reason to refuse this one.
+        forget()
         turns = self.folder.parent.parent / ".archive_turns"
         slots = TransferSlots(turns, self._parallel, heartbeat)
         return self.one(exposure, slot=slots)

@@ -312,11 +312,7 @@ def deliver(
     OSError
         When the file has more bytes than are free.
     """
-    name, _, plane = exposure.uri.removeprefix("local:").partition("#")
-    folder = source_folder(archive)
-    if plane and (folder / f"{name}#{plane}").is_file():
-        name, plane = f"{name}#{plane}", ""
-    source = folder / name
+    source, plane = _source(exposure, archive)
     if not source.is_file():
         raise InputError(source, "is in the lock, but no longer in the folder")
     found = source.stat().st_size
@@ -329,6 +325,36 @@ def deliver(
     else:
         check_room(source, destination.parent)
         shutil.copyfile(source, destination)
+
+
+def changed_since(exposure: Exposure, archive: Mapping[str, Any], time_ns: int) -> bool:
+    """Tell whether the file of an exposure was written to, or replaced, after some time.
+
+    The folder is a person's, who repairs in it what was refused: another header may have the same
+    size. Nothing is known when the folder or the file is not there.
+
+    Parameters
+    ----------
+    exposure : darkroom.campaign.lock.Exposure
+        The exposure.
+    archive : dict
+        Settings of the archive.
+    time_ns : int
+        Nanoseconds since 1970.
+    """
+    try:
+        return _source(exposure, archive)[0].stat().st_ctime_ns > time_ns
+    except (DarkroomError, OSError):
+        return False
+
+
+def _source(exposure: Exposure, archive: Mapping[str, Any]) -> tuple[Path, str]:
+    """Return the file of an exposure, and its plane in it; empty when it is the whole file."""
+    name, _, plane = exposure.uri.removeprefix("local:").partition("#")
+    folder = source_folder(archive)
+    if plane and (folder / f"{name}#{plane}").is_file():
+        name, plane = f"{name}#{plane}", ""
+    return folder / name, plane
 
 
 def longest_attempt_s(exposure: Exposure, archive: Mapping[str, Any]) -> float:  # noqa: ARG001

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import sleep
 from typing import TYPE_CHECKING
 
 from darkroom.atomic import make_folder
+from darkroom.integrity.fence import leave
 
 if TYPE_CHECKING:
     from darkroom.hints import StrPath
 
 _POLL_S = 0.1
+
+
+def claim_of(name: str) -> int:
+    """Return the number of the claim on what a name stands for, the same in every program."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:7], "big")
 
 
 class Claims:
@@ -54,6 +61,18 @@ class Claims:
     def wait(self, number: int) -> None:
         """Take a claim; wait until it is free."""
         fcntl.lockf(self._open(), fcntl.LOCK_EX, 1, number)
+
+    def wait_for_all(self, names: Iterable[str]) -> list[int]:
+        """Take the claims on what several names stand for; return their numbers.
+
+        They are taken in one order by all programs, so that no two wait for each other. A run that
+        follows, should this one be killed, waits for this program, and uses what it has made.
+        """
+        numbers = sorted(map(claim_of, names))
+        for number in numbers:
+            self.wait(number)
+        leave()
+        return numbers
 
     def free(self, number: int) -> None:
         """Release a claim."""

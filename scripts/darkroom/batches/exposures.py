@@ -26,7 +26,7 @@ from darkroom.batches.step import Step
 from darkroom.campaign.status import load_status, named_files
 from darkroom.errors import DarkroomError, InputError
 from darkroom.integrity.digests import read_sha256
-from darkroom.integrity.recording import unrecorded
+from darkroom.integrity.recording import is_unrecorded, unrecorded
 from darkroom.integrity.seen import forget, unwatched
 from darkroom.integrity.watch import settle
 
@@ -122,12 +122,14 @@ class _Batch:
         return arguments
 
     def wait(self) -> None:
-        """Wait until no other program makes this batch: the orphan of a run that was killed."""
-        made = self._arguments.made[0]
+        """Wait until no other program makes these exposures: the orphan of a run that was killed.
+
+        That may have divided them into other batches.
+        """
         folder = self._note(self.names[0]).parent
         make_folder(folder)
         self._claims = Claims(folder / ".claims")
-        self._claims.wait(int.from_bytes(hashlib.sha256(str(made).encode()).digest()[:7], "big"))
+        self._claims.wait_for_all(self.names)
 
     def output(self, name: str, argument: str) -> Path:
         """Return an output of an exposure."""
@@ -138,21 +140,27 @@ class _Batch:
         """Tell whether the outputs of an exposure are there, whole, and made from these inputs."""
         try:
             with unwatched():
-                same = self._note(name).read_text(encoding="utf-8") == self._state(name)
-                return same and all(
-                    self._names_whole(self.output(name, one)) for one in self._step.statuses
-                )
+                noted = self._note(name).read_text(encoding="utf-8")
+                if noted != self._state(name, self._inputs(name)):
+                    return False
+                statuses = (self.output(name, one) for one in self._step.statuses)
+                # A status, which states its own digest, has no record.
+                others = (self.output(name, one) for one in self._step.records)
+                return all(map(self._names_whole, statuses)) and not any(map(is_unrecorded, others))
         except (OSError, UnicodeDecodeError, InputError):
             return False
 
     @staticmethod
     def _names_whole(status: Path) -> bool:
-        """Tell whether the files that a status names are those it states."""
+        """Tell whether the files that a status names are those it states, and recorded."""
         found = load_status(status)
         if not found["accepted"] or not found.get("sha256"):
             return True
-        named = named_files(found).items()
-        return all(read_sha256(status.with_name(name)) == sha256 for name, sha256 in named)
+        return all(
+            read_sha256(status.with_name(name)) == sha256
+            and not is_unrecorded(status.with_name(name))
+            for name, sha256 in named_files(found).items()
+        )
 
     def make(self, name: str, _: Callable[[], None]) -> None:
         """Make the outputs of an exposure, in a worker process; note what they are made from."""
@@ -160,10 +168,12 @@ class _Batch:
         note = self._note(name)
         try:
             remove_durably(note)
+            # Before the work: what replaces an input meanwhile is not what the outputs are made of.
+            inputs = self._inputs_there(name)
             self._step.work(copy.copy(self._of(name)))
             settle()
             with unrecorded():
-                write_text(note, self._state(name))
+                write_text(note, self._state(name, inputs))
         except (DarkroomError, OSError):
             raise
         except (Exception, SystemExit) as error:
@@ -173,15 +183,27 @@ class _Batch:
     def _note(self, name: str) -> Path:
         return Path(key_of(note_of(str(self.output(name, self._step.outputs[0])))))
 
-    def _state(self, name: str) -> str:
-        """Return what the note of an exposure says while nothing changes."""
-        of_it = self._of(name)
+    def _inputs(self, name: str) -> list[str]:
+        """Return all that the outputs of an exposure are made from."""
         words = [str(self._arguments.batch_key), *self._own.get(name, ())]
-        lines = [f"{shlex.join(words)}\n", *self._shared]
-        for argument in (*self._step.inputs, *self._step.outputs):
-            if (path := getattr(of_it, argument)) is not None:
-                lines.append(f"{_digest(path)}  {path}\n")
-        return f"{hashlib.sha256(''.join(lines).encode()).hexdigest()}\n"
+        return [f"{shlex.join(words)}\n", *self._shared, *self._sums(name, self._step.inputs)]
+
+    def _inputs_there(self, name: str) -> list[str]:
+        """Return the same; nothing when a file is missing, of which the work will tell."""
+        try:
+            return self._inputs(name)
+        except OSError:
+            return []
+
+    def _state(self, name: str, inputs: Iterable[str]) -> str:
+        """Return what the note of an exposure says while nothing changes."""
+        lines = "".join([*inputs, *self._sums(name, self._step.outputs)])
+        return f"{hashlib.sha256(lines.encode()).hexdigest()}\n"
+
+    def _sums(self, name: str, arguments: Iterable[str]) -> list[str]:
+        """Return the SHA-256 of files of an exposure, with their names."""
+        paths = (getattr(self._of(name), argument) for argument in arguments)
+        return [f"{_digest(path)}  {path}\n" for path in paths if path is not None]
 
 
 def _digest(path: Path) -> str:

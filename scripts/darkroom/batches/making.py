@@ -120,12 +120,13 @@ class _Products:
 
     def _claim(self, name: str) -> tuple[Claims, int]:
         """Return the claims of the folder of an output, and the number of its own."""
+        from darkroom.archive.slots import claim_of
+
         of_it = self._arguments if name == self._own else self._given[name]
         folder = Path(self._notes(of_it)[0]).parent
         make_folder(folder)
         # Programs name the others in different orders, and not always all of them.
-        number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:7], "big")
-        return self._claims(folder), number
+        return self._claims(folder), claim_of(name)
 
     def came(self) -> bool:
         """Tell whether another program has just made what is asked for, and give it its names."""

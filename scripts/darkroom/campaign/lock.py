@@ -171,10 +171,6 @@ class Lock:
         """The size of each exposure in bytes, in order; None where the archive states none."""
         return [int(one[5]) if one[5] else None for one in _heads(self.exposures)]
 
-    def number(self, exposure: Exposure) -> int:
-        """Return the number of the row of an exposure, from 0."""
-        return self._numbers[exposure.item, exposure.exposure]
-
     def of(self, item: str, role: str | None = None) -> list[Exposure]:
         """Return the exposures of an item, optionally only those of one role."""
         rows = self.by_item.get(item, {}).values()
@@ -416,13 +412,13 @@ def require_lock(campaign: Campaign) -> Lock:
             f"{campaign.lock_path}: the campaign's selection of exposures was edited since this "
             "lock was made; to list what changes, run: snakemake lock"
         )
-    for item in sorted({one[0] for one in _heads(lock.exposures)}):
-        if item not in campaign.items:
-            raise InputError(
-                lock.path,
-                f"has exposures of item {item!r}, which the campaign does not have",
-                _AGAIN,
-            )
+    items = {one[0] for one in _heads(lock.exposures)}
+    for item in sorted(items - campaign.items.keys()):
+        raise InputError(
+            lock.path, f"has exposures of item {item!r}, which the campaign does not have", _AGAIN
+        )
+    for item in sorted(campaign.items.keys() - items if items else ()):
+        raise InputError(lock.path, f"has no exposure of item {item!r}", _AGAIN)
     if isinstance(lock.exposures, _Rows) and lock.exposures.are_distinct():
         return lock
     try:

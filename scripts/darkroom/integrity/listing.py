@@ -23,13 +23,25 @@ def paths_in(text: str) -> list[str]:
 
 
 def _lists(results: Path) -> Iterator[tuple[Path, list[str]]]:
-    """Yield the lists of a campaign that can be read, and the paths that each names."""
-    for pattern in _LISTS:
-        for path in sorted(results.glob(pattern)):
-            try:
-                yield path, paths_in(path.read_text(encoding="utf-8"))
-            except (OSError, UnicodeDecodeError):
-                continue  # whoever reads it for its content says what is wrong
+    """Yield the lists of a campaign that can be read, and the paths that each names.
+
+    Those that were written last come last: lists of an earlier division into batches may be there,
+    too, which no rule makes any more.
+    """
+    found = (path for pattern in _LISTS for path in results.glob(pattern))
+    for path in sorted(found, key=lambda path: (_written(path), path)):
+        try:
+            yield path, paths_in(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError):
+            continue  # whoever reads it for its content says what is wrong
+
+
+def _written(path: Path) -> int:
+    """Return when a file was written, in nanoseconds."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def incomplete_lists(results: StrPath) -> list[str]:
@@ -49,7 +61,7 @@ def incomplete_lists(results: StrPath) -> list[str]:
 
 
 def lists_by_file(root: StrPath, results: str) -> dict[str, str]:
-    """Return for each file that a step has made of an exposure the list that names it.
+    """Return for each file that a step has made of an exposure the last list that names it.
 
     Parameters
     ----------

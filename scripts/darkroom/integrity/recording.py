@@ -12,7 +12,14 @@ from darkroom.errors import InputError
 from darkroom.integrity import digests
 from darkroom.integrity.digests import absolute
 from darkroom.integrity.inputs import Inputs
-from darkroom.integrity.records import Record, place, remove_record, root_of, write_records
+from darkroom.integrity.records import (
+    Record,
+    load,
+    place,
+    remove_record,
+    root_of,
+    write_records,
+)
 from darkroom.integrity.seen import seen, unwatched
 
 if TYPE_CHECKING:
@@ -55,11 +62,17 @@ def forget_record(path: StrPath) -> None:
 
 
 def is_unrecorded(path: StrPath) -> bool:
-    """Tell whether a file is there and has no record, as after a run that was cut short."""
+    """Tell whether a file is there and has no whole record.
+
+    So it is after a run that was cut short, and when the record itself was damaged.
+    """
     root = root_of(path) if seen.on else None
     if root is None or not Path(path).is_file():
         return False
-    return not place(root, path).exists()
+    try:
+        return load(place(root, path), path) is None
+    except InputError:
+        return True
 
 
 def remove(path: StrPath) -> None:
@@ -69,7 +82,7 @@ def remove(path: StrPath) -> None:
 
 
 def keep_record(path: StrPath) -> None:
-    """Record a file that was verified otherwise, if a run that was cut short did not."""
+    """Record a file that was verified otherwise, if it has no whole record."""
     if is_unrecorded(path):
         record(path)
 

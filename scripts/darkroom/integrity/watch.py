@@ -21,6 +21,7 @@ from darkroom import naming
 from darkroom.errors import InputError
 from darkroom.integrity import digests
 from darkroom.integrity.digests import absolute
+from darkroom.integrity.fence import require_own_run
 from darkroom.integrity.recording import forget_record, record
 from darkroom.integrity.records import advice_to_remake, read_record, root_of
 from darkroom.integrity.seen import Read, seen, unwatched
@@ -52,7 +53,7 @@ def watch() -> None:
     if seen.on:
         return
     seen.on = True
-    naming.before.extend((settle, forget_record))
+    naming.before.extend((require_own_run, settle, forget_record))
     naming.after.append(record)
     sys.addaudithook(_audit)
 

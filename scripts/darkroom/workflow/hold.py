@@ -12,12 +12,14 @@ from pathlib import Path
 
 from darkroom.errors import DarkroomError
 from darkroom.hints import StrPath
+from darkroom.integrity.fence import AT_WORK, fence
 from darkroom.integrity.records import FOLDER
 
 # Clocks of a host and of its file server may differ by less.
 _CLOCKS_DIFFER_S = 60
 
-_holds: list[int] = []
+# Locks of this process: a lock ends when its file is closed.
+_holds: dict[Path, int] = {}
 
 
 def require_own_folder(folder: StrPath, snakefile: StrPath) -> None:
@@ -67,8 +69,10 @@ def hold_folder(folder: StrPath, targets: Collection[str]) -> None:
     _hold(Path(folder, ".snakemake", "at_work"), targets)
 
 
-def hold_results(folder: StrPath, targets: Collection[str]) -> None:
+def hold_results(folder: StrPath, targets: Collection[str], executor: str = "local") -> None:
     """Lock a campaign's folder of results, which runs of other working folders may share.
+
+    What programs of an earlier run, which was killed, still make gets no names any more.
 
     Parameters
     ----------
@@ -76,6 +80,9 @@ def hold_results(folder: StrPath, targets: Collection[str]) -> None:
         The folder. One without records, or that this user may not write to, is not locked.
     targets : collection of str
         Targets of the run.
+    executor : str
+        What runs the jobs. Of jobs of Slurm `darkroom.workflow.slurm.check_slurm` knows; the disk
+        of another machine may tell late which run is at work.
 
     Raises
     ------
@@ -84,12 +91,15 @@ def hold_results(folder: StrPath, targets: Collection[str]) -> None:
     """
     records = Path(folder, FOLDER)
     if records.is_dir() and os.access(records, os.W_OK):
-        _hold(records / "at_work", targets)
+        run = _hold(records / AT_WORK, targets)
+        if run and executor == "local":
+            fence(folder, run)
 
 
-def _hold(path: Path, targets: Collection[str]) -> None:
-    if set(targets) in ({"status"}, {"draft"}):
-        return
+def _hold(path: Path, targets: Collection[str]) -> str:
+    """Lock a file, and write into it which run has done so; return that, if it was written."""
+    if set(targets) in ({"status"}, {"draft"}) or path.absolute() in _holds:
+        return ""
     path.parent.mkdir(exist_ok=True)
     try:
         # It is written in place: a link would lead to a file of somebody else.
@@ -111,7 +121,11 @@ def _hold(path: Path, targets: Collection[str]) -> None:
             "is made anew may look older than what was made from it; run `snakemake check` at last",
             file=sys.stderr,
         )
-    if found.st_nlink == 1:  # else a backup of links has it too
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, f"process {os.getpid()} on {os.uname().nodename}".encode(), 0)
-    _holds.append(handle)
+    _holds[path.absolute()] = handle
+    if found.st_nlink > 1:  # a backup of links has it too
+        return ""
+    began = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
+    run = f"process {os.getpid()} on {os.uname().nodename} since {began} UTC"
+    os.ftruncate(handle, 0)
+    os.pwrite(handle, run.encode(), 0)
+    return run

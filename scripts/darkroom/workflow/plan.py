@@ -12,7 +12,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache, cached_property
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from darkroom.campaign.settings import command_options
@@ -48,7 +48,7 @@ class Plan:
         crds: Callable[[str], CrdsSettings] | None = None,
     ) -> None:
         self.campaign = campaign
-        self.results = f"{results}/{campaign.name}"
+        self.results = str(PurePath(results, campaign.name))
         self._read_lock = read_lock
         self._crds = crds
         self.largest_image = cache(self._largest_image)

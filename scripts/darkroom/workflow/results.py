@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import Any
 
 from darkroom.errors import DarkroomError
@@ -9,6 +10,9 @@ from darkroom.errors import DarkroomError
 
 def results_folder(given: Any) -> str:
     """Return the folder of all results, if it can stand in the paths of rules.
+
+    ``./results/`` is ``results``, as programs write it into their lists: Snakemake, and all that
+    compares paths, takes the two for different files.
 
     Parameters
     ----------
@@ -22,12 +26,12 @@ def results_folder(given: Any) -> str:
         When the name would be taken for something else than a folder.
     """
     folder = str(given)
-    if fault := _fault(folder):
+    if fault := _fault(folder) or _fault(str(PurePath(folder))):
         raise DarkroomError(
             f"results is {folder[:200]!a}: {fault}; give another folder with: "
             "--config results=FOLDER"
         )
-    return folder
+    return str(PurePath(folder))
 
 
 def _fault(folder: str) -> str:

@@ -1,6 +1,7 @@
 """Exposures come in batches: each is noted, none lost, none brought twice."""
 
 import csv
+import hashlib
 import os
 import signal
 import time
@@ -9,17 +10,26 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import yaml
+from astropy.io import fits
 
+from damaged import damage
 from darkroom import atomic
-from darkroom.archive import arrivals, fetching
+from darkroom.archive import arrivals, fetching, local
 from darkroom.archive.arrivals import MANIFEST
 from darkroom.archive.fetching import Fetching
+from darkroom.campaign.campaign import open_campaign
 from darkroom.campaign.lock import Exposure, Lock, require_lock
 from darkroom.campaign.pins import Pins
 from darkroom.campaign.status import load_status
+from darkroom.ccd.simulate import exposures as ccd
 from darkroom.errors import DarkroomError
+from darkroom.integrity import records
+from darkroom.integrity.seen import forget
+from darkroom.integrity.watch import settle
 from darkroom.transport import transfer
-from loopback.campaigns import locked
+from fork_tests import in_a_process
+from loopback.campaigns import ROOT, locked
 from loopback.catalogue import Catalogue, association
 from loopback.mast import Mast
 
@@ -131,6 +141,75 @@ def test_a_file_that_was_damaged_is_received_anew(campaign, server, raw, age_s):
     fetch(campaign, raw)
     assert path.read_bytes() == content
     assert [server.asked(f"{name}_raw.fits") for name in MEMBERS[1:]] == [1] * 11
+
+
+def test_what_is_repaired_in_a_folder_is_received_anew(tmp_path):
+    """A header may change and the size not: no lock, and no sum of the copy, tells of it."""
+    frames = {"shape": [32, 32], "bias": {"count": 2}, "darks": [], "targets": []}
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for one in ccd.plan(frames):
+        ccd.deliver(frames, one.name, folder / one.file)
+    items = {"camera": {"instrument": "ccd", "frames": {"bias": "*.FIT"}}}
+    archive = {"kind": "local", "folder": str(folder)}
+    path = tmp_path / "trial.yaml"
+    path.write_text(yaml.safe_dump({"title": "t", "archive": archive, "items": items}))
+    campaign = open_campaign(path, ROOT)
+    rows = local.find(campaign.archive, campaign.items)
+    lock = Lock(campaign.lock_path, {}, rows)
+
+    def copies(code=""):
+        run = Fetching(campaign, lock, Pins(), tmp_path / "raw", code=code)
+        run.batch(rows)
+        return [tmp_path / "raw/camera" / row.file for row in rows]
+
+    before = [one.stat().st_ino for one in copies()]
+    for code in ("", "another"):
+        fits.setval(folder / rows[1].file, "OBSERVER", value=f"repaired {code}")
+        found = copies(code)
+        assert [one.read_bytes() for one in found] == [
+            (folder / row.file).read_bytes() for row in rows
+        ]
+        assert found[0].stat().st_ino == before[0]
+    # A folder that is not there tells nothing, and is not needed.
+    folder.rename(tmp_path / "elsewhere")
+    assert copies("another") == found
+
+
+@in_a_process
+def test_of_two_damaged_exposures_none_is_refused_for_the_other(campaign, raw):
+    records.begin(raw.parent, "snakemake", [])
+    fetch(campaign, raw)
+    paths = [raw / "visit" / f"{name}_raw.fits" for name in MEMBERS[:3]]
+    contents = [path.read_bytes() for path in paths]
+    forget()
+    for path, content in zip(paths, contents, strict=True):
+        with path.open("r+b") as stream:
+            stream.seek(len(content) - 1)
+            stream.write(b"\x01")
+    assert [status["reason"] for status in fetch(campaign, raw)] == [""] * len(MEMBERS)
+    assert [path.read_bytes() for path in paths] == contents
+    settle()
+
+
+@in_a_process
+def test_records_of_exposures_that_are_damaged_or_gone_are_written_again(campaign, raw):
+    """Whoever reads such an exposure is told to ask for its batch again."""
+    records.begin(raw.parent, "snakemake", [])
+    fetch(campaign, raw)
+    files = [raw / "visit" / f"{name}_raw.fits" for name in MEMBERS[:2]]
+    files.append(raw / "visit" / ".arrived" / f"{MEMBERS[2]}.key")
+    numbers = [path.stat().st_ino for path in files]
+    places = [records.place(raw.parent, path) for path in files]
+    forget()
+    damage(places[0])
+    places[1].unlink()
+    damage(places[2])
+    assert all(status["accepted"] for status in fetch(campaign, raw))
+    settle()
+    for path in files:
+        assert records.read_record(path).sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert [path.stat().st_ino for path in files] == numbers
 
 
 @pytest.mark.parametrize("kind", ["pipe", "link", "hole"])

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from darkroom.archive.pool import run_tasks
-from darkroom.archive.slots import Claims, TransferSlots
+from darkroom.archive.slots import Claims, TransferSlots, claim_of
 from darkroom.errors import DarkroomError
 from loopback.campaigns import ROOT
 
@@ -137,6 +137,15 @@ def test_a_claim_ends_with_its_process(tmp_path):
     mine.free(7)
     assert outcomes(work, [1])[0][1] is True
     assert mine.take(7)
+
+
+def test_claims_of_several_names_are_taken_in_one_order(tmp_path):
+    """Two that take them in different orders would wait for each other."""
+    mine, taken = Claims(tmp_path / "claims"), []
+    mine.wait = taken.append
+    assert mine.wait_for_all(["a", "b", "c"]) == mine.wait_for_all(["c", "a", "b"])
+    assert taken[:3] == taken[3:] == sorted(map(claim_of, "abc"))
+    assert len(set(taken)) == 3
 
 
 def test_a_disk_that_fails_is_told_and_not_waited_for(tmp_path, monkeypatch):

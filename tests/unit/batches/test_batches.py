@@ -8,10 +8,12 @@ import os
 import shlex
 import signal
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from damaged import damage
 from darkroom.atomic import write_text
 from darkroom.batches.making import make
 from darkroom.batches.planning import Batches
@@ -22,6 +24,7 @@ from darkroom.errors import DarkroomError, InputError
 from darkroom.integrity import records, seen
 from darkroom.integrity.listing import incomplete_lists, lists_by_file
 from darkroom.pipelines import pipelines
+from fork_tests import in_a_process
 from plans import a_plan
 
 NAMES = [f"e{number}" for number in range(9)]
@@ -351,6 +354,94 @@ def test_a_list_that_names_a_file_that_is_gone_is_told(item):
     by_file = lists_by_file("results/c", "results/c")
     assert str(FOLDER / "squares/e0.json") not in by_file
     assert by_file[str(FOLDER / "squares/e8.json")] == "results/c/camera/batches/squares/0003.list"
+
+
+def test_of_lists_that_name_a_file_the_last_is_meant(item):
+    """No rule makes those of an earlier division any more: to ask for one is refused."""
+    job = Job(4)
+    for batch in ("0001", "0002", "0003"):
+        job.run(batch)
+        os.utime(FOLDER / f"batches/squares/{batch}.list", (1e9, 1e9))
+    Job(9).run()
+    by_file = lists_by_file("results/c", "results/c")
+    assert set(by_file.values()) == {"results/c/camera/batches/squares/0001.list"}
+
+
+def test_an_orphan_with_another_division_is_waited_for(item):
+    """Else the note that it writes would speak of what the new run has made."""
+
+    def slow(arguments):
+        if arguments.exposure.stem == "e5":
+            Path("begun").touch()
+            while not Path("go").exists():
+                time.sleep(0.01)
+        work(arguments)
+
+    step = Step(["exposure"], [], ["output"], slow, lambda _: None)
+    orphan = forked(lambda: Job(9, "--a=1", step=step).run())
+    while not Path("begun").exists():
+        time.sleep(0.01)
+    new = forked(lambda: Job(4, "--a=2").run("0002"))
+    time.sleep(1)
+    waits = os.waitpid(new, os.WNOHANG) == (0, 0)
+    Path("go").touch()
+    assert os.waitpid(orphan, 0)[1] == 0
+    assert waits
+    assert os.waitpid(new, 0)[1] == 0
+    made()
+    assert Job(4, "--a=2").run("0002") == [16, 25, 36, 49]
+    assert made() == []
+
+
+def forked(work):
+    """Start a process that does some work, and end with it; return its number."""
+    process = os.fork()
+    if process:
+        return process
+    try:
+        work()
+        os._exit(0)
+    finally:
+        os._exit(1)
+
+
+def test_an_input_that_is_replaced_meanwhile_is_not_what_an_output_was_made_from(item):
+    """By a run that follows a killed one, of which this program was left."""
+
+    def overtaken(arguments):
+        work(arguments)
+        if arguments.exposure.stem == "e5":
+            (RAW / "e5.json").write_text("50")
+
+    Job(9, step=Step(["exposure"], [], ["output"], overtaken, lambda _: None)).run()
+    made()
+    assert Job(9).run()[5] == 2500
+    assert made() == ["e5"]
+
+
+@in_a_process
+def test_an_output_whose_record_is_damaged_or_gone_is_made_again(item):
+    """Whoever reads it would be told to make it again, and be told so for ever."""
+    records.begin("results/c", "snakemake", [(".*", False)])
+
+    def recorded(arguments):
+        with Path("made.txt").open("a") as stream:
+            stream.write(f"{arguments.exposure.stem}\n")
+        write_text(arguments.output, str(json.loads(arguments.exposure.read_text()) ** 2))
+
+    step = Step(["exposure"], [], ["output"], recorded, lambda _: None)
+    assert Job(9, step=step).run() == [n**2 for n in range(9)]
+    made()
+    Job(9, step=step).run()
+    assert made() == []
+    place = records.place(Path("results/c").absolute(), FOLDER / "squares/e3.json")
+    damage(place)
+    place.with_name("e6.json.json").unlink()
+    Job(9, step=step).run()
+    assert made() == ["e3", "e6"]
+    assert records.read_record(FOLDER / "squares/e3.json").size == 1
+    Job(9, step=step).run()
+    assert made() == []
 
 
 @pytest.mark.parametrize("line", ["x" * 300, "x" * 30_000, "a\0b"])

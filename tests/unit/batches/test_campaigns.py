@@ -148,7 +148,7 @@ def test_a_kill_a_rerun_and_an_exclusion_give_what_single_jobs_give(tmp_path, tr
     campaign.run(size)
     assert campaign.products() == whole
     assert campaign.batches() == (CASES[instrument][-1] if size > 1 else [])
-    exposures = len(list(frames.iterdir()))
+    exposures = sum(path.is_file() for path in frames.iterdir())
     lists = len(list(campaign.results.glob("item/batches/raw/*.list")))
     # Four stacks of the coronagraph have batches of their own.
     few = {1: exposures, 7: -(-exposures // 7), 1000: 1}[size]

@@ -98,6 +98,20 @@ def test_unrecorded_files_get_no_record_and_lose_the_old_one(root):
 
 
 @in_a_process
+def test_a_file_whose_record_is_damaged_is_recorded_when_it_was_verified_otherwise(root):
+    damage(place(root, root / "a.txt"))
+    assert is_unrecorded(root / "a.txt")
+    (root / "a.txt").read_text()
+    keep_record(root / "a.txt")
+    settle()
+    assert read_record(root / "a.txt").sha256 == sha("whole")
+    # That of other bytes is whole: it is the file that was damaged.
+    damage(root / "a.txt")
+    keep_record(root / "a.txt")
+    assert read_record(root / "a.txt").sha256 == sha("whole")
+
+
+@in_a_process
 def test_a_record_ahead_speaks_of_where_the_file_will_be(root, tmp_path):
     (root / "note.txt").write_text("made")
     record_ahead(root / "b.txt", root / "note.txt")

@@ -114,6 +114,8 @@ def test_runs_of_two_working_folders_do_not_share_results(tmp_path):
         finally:
             holder.kill()
     hold_results(tmp_path / "results", ["all"])
+    # Once more, after a first run has made its folder.
+    hold_results(tmp_path / "results", ["all"])
     # A first run, and a look at an archive that is not writable, need none.
     hold_results(tmp_path / "nothing", ["all"])
     assert not (tmp_path / "nothing").exists()

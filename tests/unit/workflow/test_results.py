@@ -12,6 +12,14 @@ def test_a_folder_is_taken_as_it_is(folder):
 
 
 @pytest.mark.parametrize(
+    ("folder", "name"), [("./made", "made"), ("made/", "made"), ("a//b/.", "a/b"), (".", ".")]
+)
+def test_a_folder_has_one_name_however_it_is_written(folder, name):
+    """Programs write names of files into lists, which others compare with those of the rules."""
+    assert results_folder(folder) == name
+
+
+@pytest.mark.parametrize(
     ("folder", "fault"),
     [
         ("{item}", "by which Snakemake names wildcards"),
@@ -20,6 +28,7 @@ def test_a_folder_is_taken_as_it_is(folder):
         ("r\ns", "cannot be printed"),
         ("r\udcff", "cannot be printed"),
         ("-r", "take for an option"),
+        ("./-r", "take for an option"),
         ("", "names no folder"),
     ],
 )
