@@ -20,7 +20,6 @@ from raw_injections import (
     constant,
     exposures,
     noisier,
-    scatter,
     shares,
 )
 
@@ -76,7 +75,10 @@ FRAMES, SETS = 10, 8
 
 @pytest.mark.heavy
 def test_cards_of_noise_maps(run, tmp_path):
-    """Faults in one stack; the others are drawn from eight of each, as different as campaigns."""
+    """Faults in one stack; the others are drawn from eight of each, as different as campaigns.
+
+    The error of the noise of a stack is a tolerance, no scatter: there are no cases of 50 %.
+    """
     (tmp_path / "raw").mkdir()
     counts = [240, *[FRAMES * SETS] * (len(STACKS) - 1)]
     stacks = [{"gain": gain, "exptime": time, "frames": count}
@@ -106,19 +108,14 @@ def test_cards_of_noise_maps(run, tmp_path):
     gain, time = STACKS[0]
     stack = f"stack of EM gain {gain} and {time} s"
     some = np.stack([fits.getdata(path).astype(float) for path in pool[:20]])
-    # That of a frame holds the fixed pattern, that of a stack is about its mean.
+    # The noise of a frame holds the fixed pattern.
     low, high = np.percentile(some[:, here], [15.87, 84.13], axis=1)
-    noise, about_mean = noisier(float(np.median(high - low)) / 2, here), scatter(some, here)
+    noise = noisier(float(np.median(high - low)) / 2, here)
     level = both(f"level, {stack}", constant(here * float(gain)))
-
-    def louder(pixels, size, rng):
-        return noisier(about_mean, here)(pixels, 2 * size, rng)  # ln noise, not ln variance
-
     groups = [
         [level[0], Fault(f"one bad exposure: noise, {stack}", noise)],
         [level[1]],
         [Fault(f"level of the {stack}", constant(here * 1.0), everywhere=True)],
-        [Fault(f"noise of the {stack}", louder, everywhere=True)],
     ]
     case = Case(pool, FRAMES, gates, groups, extension=1)
     assert_right("noise maps", shares(case, tmp_path / "raw"))
