@@ -23,7 +23,7 @@ from darkroom.integrity.records import begin
 from darkroom.integrity.seen import forget
 from darkroom.integrity.watch import settle, watch
 from fuzz import mutate
-from fuzz.subjects import Subject
+from fuzz.subjects import Several
 
 NAMES = ("e1", "e2", "e3")
 BATCH, ITEM = "results/c/camera/batches/copies/0001.list", "results/c/camera/copies.list"
@@ -46,7 +46,7 @@ def _copy(arguments):
     write_status(arguments.output, found)
 
 
-class ListFile(Subject):
+class ListFile(Several):
     """The list of a batch, that of its item, the key of one exposure, and its arrival."""
 
     file = BATCH
@@ -85,13 +85,6 @@ class ListFile(Subject):
         arguments = _parser().parse_args(list(map(str, words)))
         arguments.exposure = arguments.exposure[0]
         make(step, arguments)
-
-    def damage(self, number):
-        for name, content in self.sounds.items():
-            (self.folder / name).write_bytes(content)
-        self.name = self.files[number % len(self.files)]
-        self.path, self.sound = self.folder / self.name, self.sounds[self.name]
-        super().damage(number)
 
     def made(self, chance):
         if chance.random() < 0.5:

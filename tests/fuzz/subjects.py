@@ -104,6 +104,20 @@ def _written(path, write):
     return path.read_bytes()
 
 
+class Several(Subject):
+    """Files that are read together: `files`, of which one at a time is damaged.
+
+    `sounds` has the content of each as it was made.
+    """
+
+    def damage(self, number):
+        for name, content in self.sounds.items():
+            (self.folder / name).write_bytes(content)
+        self.name = self.files[number % len(self.files)]
+        self.path, self.sound = self.folder / self.name, self.sounds[self.name]
+        super().damage(number)
+
+
 class LockFile(Subject):
     """The lock of a campaign of 12 frames."""
 
@@ -355,7 +369,7 @@ class UnitsTable(Subject):
         units.read(self.path)
 
 
-class Verdicts(Subject):
+class Verdicts(Several):
     """What judging reads and writes: gates, comparison, insertion, verdict."""
 
     file = "gates_bias.json"
@@ -383,13 +397,6 @@ class Verdicts(Subject):
         verdicts = judge([folder / self.files[0]], JudgeSettings())
         write_verdicts(verdicts, [folder / "judge" / "gates_bias.json"], folder / "verdict.tsv")
         self.sounds = {name: (folder / name).read_bytes() for name in self.files}
-
-    def damage(self, number):
-        for name, content in self.sounds.items():
-            (self.folder / name).write_bytes(content)
-        self.name = self.files[number % len(self.files)]
-        self.path, self.sound = self.folder / self.name, self.sounds[self.name]
-        super().damage(number)
 
     def made(self, chance):
         if chance.random() < 0.3:

@@ -107,6 +107,7 @@ def _in_use(path: StrPath, geometry: Geometry) -> Callable[[Held], np.ndarray]:
 
     @cache
     def of(gain: float, exptime: float) -> np.ndarray:
+        """Synthesize the dark of an EM gain and an exposure time (s): image area, 2-D."""
         return _cut(path, synthesized_dark(maps, exptime, gain).data, geometry)
 
     return lambda frame: of(frame.gain, frame.exptime)

@@ -75,6 +75,7 @@ def measure_gain(
     share = plane["above"] / plane["n"]
 
     def expected(trial):
+        """Return the ratios of the pairs that a gain predicts for the measured share."""
         mean = CountModel(threshold, trial, read_noise, stages).invert(np.array(share))
         chance = {
             times: float(CountModel(times * threshold, trial, read_noise, stages).chance(mean))
@@ -85,6 +86,7 @@ def measure_gain(
     tried, passed = (np.array([pair[k] for pair in pairs]) for k in (0, 1))
 
     def misfit(log_gain):
+        """Return minus the binomial log likelihood of the measured ratios."""
         ratio = np.clip(expected(np.exp(log_gain)), 1e-12, 1 - 1e-12)
         return -float((passed * np.log(ratio) + (tried - passed) * np.log1p(-ratio)).sum())
 

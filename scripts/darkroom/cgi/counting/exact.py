@@ -102,6 +102,7 @@ class CountModel:
         """
 
         def limit(c, m):
+            """Return the mean that the limit of the share of c counts in m frames stands for."""
             return self.invert(_beta_limit(c, m))
 
         return _of_pairs(counts, n, limit)

@@ -178,12 +178,14 @@ def _frames(paths, geometry, raw, scratch):
     """Give an iterator over path, headers and pixels of frames."""
 
     def calibrated() -> Iterator[tuple[str, Headers, PixelReader]]:
+        """Read calibrated frames (L2a)."""
         for path in paths:
             with open_frame(path, scratch) as frame:
                 geometry.check_shape(frame.headers.path, frame.pixels.shape)
                 yield path, frame.headers, frame.pixels
 
     def prepared() -> Iterator[tuple[str, Headers, PixelReader]]:
+        """Prepare raw frames (L1) one by one."""
         for frame in prepare(paths, geometry, raw, scratch):
             name = frame.headers.path.name
             path = next((each for each in paths if each.endswith(name)), name)

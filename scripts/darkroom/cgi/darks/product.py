@@ -95,6 +95,7 @@ def write_noise_maps(
     empty = empty_pixels if maps.estimator == "pooled" else "nan"
 
     def cut(planes, dtype):
+        """Return the section of planes that is written."""
         return np.ascontiguousarray(planes[(..., *section)], dtype)
 
     flags = cut(maps.dq, np.uint16)

@@ -181,6 +181,7 @@ def describe_counted(
 
 def _row(header):
     def shown(card, digits=3):
+        """Return the number of a card as text; a dash where there is none."""
         return number(float(header[card]), digits) if card in header else "–"
 
     return [

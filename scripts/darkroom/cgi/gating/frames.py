@@ -238,6 +238,7 @@ def reader(
     """
 
     def read(path: str, shape: tuple[int, int]) -> np.ndarray:
+        """Return a frame in electrons before EM gain, NaN where flagged: whole, or its image."""
         section = geometry.section("image")
         whole = shape == tuple(geometry.shape)
         with open_frame(path) as frame:
