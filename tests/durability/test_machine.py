@@ -29,7 +29,8 @@ from darkroom.campaign.campaign import open_campaign
 from darkroom.campaign.lock import read_lock
 from darkroom.campaign.pins import read_pins
 from darkroom.ccd.simulate import exposures as ccd
-from darkroom.integrity import records
+from darkroom.integrity import digests, records
+from darkroom.integrity.seen import forget
 from darkroom.provenance import sha256
 from darkroom.report.checking.campaign import check_campaign
 from durability import kernel
@@ -162,6 +163,9 @@ class Campaign(RuleBasedStateMachine):
             null = os.open(os.devnull, os.O_RDWR)
             os.dup2(null, 1)
             status = 1
+            # A program of its own has read nothing yet of what this process read.
+            forget()
+            digests._known.clear()
             with suppress(BaseException):
                 call("ccd/master_bias", "--output", other, *frames)
                 status = 0
