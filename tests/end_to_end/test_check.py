@@ -195,7 +195,7 @@ def test_an_exposure_damaged_after_its_fetch_makes_no_product(every, monkeypatch
     # A batch keeps what its exposures have: only without it is the damaged one read.
     products = [Path(made)]
     if item == "visit":
-        products.append(Path("results/all/visit/original", f"{frame.stem}.json"))
+        products.append(Path("results/all/visit/original", f"{row.exposure}.json"))
     whole, kept = frame.read_bytes(), [product.read_bytes() for product in products]
     flip(frame)
     for product in products:
@@ -206,6 +206,7 @@ def test_an_exposure_damaged_after_its_fetch_makes_no_product(every, monkeypatch
     finally:
         frame.write_bytes(whole)
         for product, content in zip(products, kept, strict=True):
+            product.parent.mkdir(parents=True, exist_ok=True)
             product.write_bytes(content)
     assert f"{frame}: its SHA-256 is " in text
     assert f"--forcerun results/all/{item}/batches/raw/" in text
