@@ -205,6 +205,7 @@ def test_errors_of_science_frames_hold_photon_noise_of_the_measured_gain(tmp_pat
             assert np.std(pull) == pytest.approx(1, abs=0.06)
 
 
+@pytest.mark.heavy
 def test_each_amplifier_has_the_gain_of_its_own_card(tmp_path):
     settings = FLATS | {
         "amplifiers": 2,

@@ -184,7 +184,7 @@ def test_saturation_is_judged_before_the_overscan_is_subtracted(tmp_path):
     assert made.combined.mean[3, 5] == 64535
 
 
-@pytest.mark.parametrize("amplifier_count", [1, 2])
+@pytest.mark.parametrize("amplifier_count", [1, pytest.param(2, marks=pytest.mark.heavy)])
 def test_programs_make_a_part_for_each_amplifier(tmp_path, amplifier_count):
     settings = DRIFTING | {"seed": 5, "amplifiers": amplifier_count}
     paths, hidden = delivered(

@@ -77,6 +77,7 @@ def test_importing_compiles_and_loads_nothing(repository, name):
     subprocess.run([sys.executable, "-c", code], check=True, cwd=repository / "scripts")
 
 
+@pytest.mark.heavy
 def test_processes_that_start_together_share_one_compilation(repository, tmp_path, monkeypatch):
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
     command = [sys.executable, "-c", CLIP_TWO_VALUES]

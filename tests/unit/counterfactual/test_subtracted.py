@@ -136,6 +136,7 @@ def both_ways(tmp_path, product, candidate, current, frames, *options):
     return found
 
 
+@pytest.mark.heavy
 def test_master_biases_are_compared_on_frames_held_out(tmp_path):
     pattern = np.random.default_rng(7).normal(0, 16, SHAPE)
     paths = write_frames(tmp_path / "frames", 28, pattern=pattern)
@@ -184,6 +185,7 @@ def test_dark_rates_are_compared_and_hot_pixels_told_apart(tmp_path):
     assert [row["class"] for row in found[0]["rows"]].count("hot pixels") == 2
 
 
+@pytest.mark.heavy
 def test_every_dark_is_compared_with_the_rate_that_was_made_without_it(tmp_path):
     """Five parts of twenty darks, each held out of a version of its own; the biases are in all."""
     rate = np.random.default_rng(8).uniform(0.8, 1.2, SHAPE)
@@ -211,7 +213,9 @@ def test_every_dark_is_compared_with_the_rate_that_was_made_without_it(tmp_path)
     assert "Each of 5 versions" in found["notes"][-1]
 
 
-@pytest.mark.parametrize("product", ["master_bias", "read_noise"])
+@pytest.mark.parametrize(
+    "product", ["master_bias", pytest.param("read_noise", marks=pytest.mark.heavy)]
+)
 def test_every_frame_is_compared_with_the_version_that_was_made_without_it(tmp_path, product):
     """Four parts of sixteen frames: each is held out of a version of its own."""
     paths = write_frames(tmp_path / "frames", 20)

@@ -89,6 +89,7 @@ def test_a_visit_is_combined_with_the_weight_of_its_exposure_time(combine, visit
     assert np.isfinite(image[weight == 0]).any()
 
 
+@pytest.mark.heavy
 def test_two_versions_made_by_one_program_are_those_of_two(combine, visit, tmp_path):
     other = tmp_path / "other"
     other.mkdir()
@@ -146,6 +147,7 @@ def test_an_exposure_missing_from_a_mosaic_is_missed_though_few_pixels_overlap()
         weights._check_weights(report)
 
 
+@pytest.mark.heavy
 def test_an_exposure_four_pixels_off_is_refused_or_left_out(combine, visit, tmp_path):
     flts = [tmp_path / path.name for path in visit.flts]
     for source, target in zip(visit.flts, flts, strict=True):
