@@ -148,12 +148,11 @@ def _against_read_noise(numbers, readnoise, harms):
     found = []
     for row in numbers:
         ratio = 2 * math.log(row["CDS"]) - typical
-        # Read noise is without the slow noise that a line through the groups takes away.
-        excess = float(ratio - np.clip(ratio, -0.1, 0.15))
         error = max(2 * float(row["CDS_ERROR"] / row["CDS"]), 0.01)
         found.append(
+            # Read noise is without the slow noise that a line through the groups takes away.
             make.counted(words, f"spectrum and read noise: amplifier {row['AMPLIFIER']}",
-                         "both give the noise of two reads", excess, error)
+                         "both give the noise of two reads", ratio, error, tolerance=(-0.1, 0.15))
         )  # fmt: skip
     return found
 
