@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from darkroom.errors import DarkroomError, InputError
 from darkroom.integrity.seen import expect
-from darkroom.integrity.watch import settle, watch
+from darkroom.integrity.watch import compared, watch
 from darkroom.plain import plain_text
 from darkroom.secrets import TOKEN_VARIABLE
 
@@ -155,7 +155,7 @@ def run(main: Callable[[], int | None]) -> NoReturn:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     watch()
     try:
-        status = _compared(main)
+        status = compared(main)
     except DarkroomError as error:
         print(f"ERROR {error}", file=sys.stderr)
         status = 1
@@ -173,17 +173,6 @@ def run(main: Callable[[], int | None]) -> NoReturn:
         print(f"ERROR {sentence}", file=sys.stderr)
         status = 1
     sys.exit(status or 0)
-
-
-def _compared(main):
-    """Call `main`; a damaged file among those it has read is the cause of whatever it raises."""
-    try:
-        status = main()
-    except Exception:
-        settle()
-        raise
-    settle()
-    return status
 
 
 def _of_the_system(error: Exception) -> str:

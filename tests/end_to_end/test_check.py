@@ -192,11 +192,22 @@ def test_an_exposure_damaged_after_its_fetch_makes_no_product(every, monkeypatch
         row = next(row for row in rows if row.facts.get("em_gain", "").startswith("5000"))
     frame = Path("results/all/raw", item, row.file)
     made = f"results/all/{READERS[item]}"
-    whole, kept = frame.read_bytes(), Path(made).read_bytes()
+    # A batch keeps what its exposures have: only without it is the damaged one read.
+    products = [Path(made)]
+    if item == "visit":
+        products.append(Path("results/all/visit/original", f"{row.exposure}.json"))
+    whole, kept = frame.read_bytes(), [product.read_bytes() for product in products]
     flip(frame)
-    text = every.snakemake("--force", made, "--config", "campaign=all.yaml", status=1)
-    frame.write_bytes(whole)
-    Path(made).write_bytes(kept)
+    for product in products:
+        product.unlink()
+    try:
+        text = every.snakemake("--force", made, "--config", "campaign=all.yaml", status=1)
+        assert not any(product.exists() for product in products)
+    finally:
+        frame.write_bytes(whole)
+        for product, content in zip(products, kept, strict=True):
+            product.parent.mkdir(parents=True, exist_ok=True)
+            product.write_bytes(content)
     assert f"{frame}: its SHA-256 is " in text
     assert f"--forcerun results/all/{item}/batches/raw/" in text
 

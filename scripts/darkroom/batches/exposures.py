@@ -28,7 +28,7 @@ from darkroom.errors import DarkroomError, InputError
 from darkroom.integrity.digests import read_sha256
 from darkroom.integrity.recording import is_unrecorded, unrecorded
 from darkroom.integrity.seen import forget, unwatched
-from darkroom.integrity.watch import settle
+from darkroom.integrity.watch import compared
 
 # A step has as much time as it needs: Snakemake, or the cluster, sets the limit of a job.
 _NO_LIMIT_S = 1e6
@@ -170,8 +170,7 @@ class _Batch:
             remove_durably(note)
             # Before the work: what replaces an input meanwhile is not what the outputs are made of.
             inputs = self._inputs_there(name)
-            self._step.work(copy.copy(self._of(name)))
-            settle()
+            compared(lambda: self._step.work(copy.copy(self._of(name))))
             with unrecorded():
                 write_text(note, self._state(name, inputs))
         except (DarkroomError, OSError):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from darkroom.campaign.campaign import Campaign
     from darkroom.hints import StrPath
 
-FORMAT = "darkroom lock 2"
+FORMAT = "darkroom lock 3"
 ROLES = ("bias", "dark", "flat", "science", "exposure")
 # Header values that the plan depends on or that a person wants to see; blank when unknown. They are
 # columns of the lock, the same for every instrument; adding one means making every lock again.
@@ -196,9 +196,9 @@ class Lock:
         writer.writeheader()
         writer.writerows(row.row() for row in self.exposures)
         table = stream.getvalue()
-        head = self.head | {"rows": _rows_line(len(self.exposures), table)}
-        lines = [f"# {FORMAT}", *(f"# {key}: {value}" for key, value in head.items())]
-        return "\n".join(lines) + "\n" + table
+        head = [f"# {FORMAT}", *(f"# {key}: {value}" for key, value in self.head.items())]
+        rows = _rows_line(head, len(self.exposures), table)
+        return "\n".join([*head, rows, table])
 
     def write(self) -> None:
         """Write the lock, atomically."""
@@ -232,15 +232,15 @@ def read_lock(path: StrPath) -> Lock | None:
     if lines[0] != f"# {FORMAT}":
         raise InputError(path, f"does not begin with '# {FORMAT}'", _AGAIN)
     commented = next((k for k, line in enumerate(lines) if not line.startswith("# ")), len(lines))
-    head = dict(line[2:].partition(": ")[::2] for line in lines[1:commented])
+    head = dict(line[2:].partition(": ")[::2] for line in lines[1 : commented - 1])
     table = "\n".join(lines[commented:])
     exposures = _plain_rows(lines[commented:]) or _any_rows(path, table)
-    stated = head.pop("rows", "none")
-    if stated != _rows_line(len(exposures), table):
+    stated = lines[commented - 1]
+    if stated != _rows_line(lines[: commented - 1], len(exposures), table):
         raise InputError(
             path,
-            f"states in its head that it has {stated.partition(' ')[0]} rows of a certain digest; "
-            f"it has {len(exposures)} rows, and its digest differs: it was cut or edited",
+            f"states in its head '{stated[2:60]}…', and has {len(exposures)} rows of another "
+            "digest: it was cut or edited",
             _AGAIN,
         )
     return Lock(path, head, exposures)
@@ -321,9 +321,10 @@ def _heads(exposures: Sequence[Exposure]) -> list[list[str]]:
     return [list(row.row().values())[:6] for row in exposures]
 
 
-def _rows_line(count: int, table: str) -> str:
-    """Return what the head says of the rows: their number and a digest of their text."""
-    return f"{count} sha256:{hashlib.sha256(table.encode()).hexdigest()[:32]}"
+def _rows_line(head: Sequence[str], count: int, table: str) -> str:
+    """Return the last line of the head: the number of rows, and a digest of all other text."""
+    digest = hashlib.sha256("\n".join([*head, table]).encode()).hexdigest()
+    return f"# rows: {count} sha256:{digest[:32]}"
 
 
 def _read_row(path: Path, number: int, row: dict[str | None, Any]) -> Exposure:

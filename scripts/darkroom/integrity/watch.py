@@ -15,7 +15,7 @@ import stat
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from darkroom import naming
 from darkroom.errors import InputError
@@ -27,9 +27,12 @@ from darkroom.integrity.records import advice_to_remake, read_record, root_of
 from darkroom.integrity.seen import Read, seen, unwatched
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from queue import SimpleQueue
 
     from darkroom.hints import StrPath
+
+T = TypeVar("T")
 
 # Folders of Python and its packages, of which a program opens a thousand files when it starts.
 _PACKAGES = (
@@ -204,6 +207,33 @@ def settle(target: StrPath | None = None) -> None:
                 read.fault = fault
                 raise fault
             seen.waiting.pop(path, None)
+
+
+def compared(work: Callable[[], T]) -> T:
+    """Do some work, and compare all that it read; a damaged file is the cause of what it raises.
+
+    Parameters
+    ----------
+    work : callable
+        Takes no arguments.
+
+    Returns
+    -------
+    object
+        What it returns.
+
+    Raises
+    ------
+    DamagedInput
+        As by `settle`.
+    """
+    try:
+        done = work()
+    except Exception:
+        settle()
+        raise
+    settle()
+    return done
 
 
 def _fault(path: str, read: Read) -> InputError | None:

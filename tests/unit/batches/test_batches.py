@@ -225,6 +225,18 @@ def test_a_bad_exposure_takes_no_other_with_it(item, fault, words):
     assert made() == ["e4"]
 
 
+def test_what_a_damaged_exposure_leads_to_is_no_bug_of_the_program(item):
+    def careful(arguments):
+        number = arguments.exposure.stem[1:]
+        seen.expect(arguments.exposure, hashlib.sha256(number.encode()).hexdigest(), "its status")
+        work(arguments)
+
+    (RAW / "e4.json").write_text('"bug"')
+    job = Job(9, step=Step(["exposure"], [], ["output"], careful, lambda _: None))
+    with pytest.raises(DarkroomError, match=r"e4\.json: its SHA-256 is .* its status states"):
+        job.run()
+
+
 def test_several_that_fail_are_listed_with_their_causes(item):
     for name in ("e2", "e7"):
         (RAW / f"{name}.json").write_text('"bad"')

@@ -58,7 +58,7 @@ def test_no_lock_is_no_error_until_it_is_needed(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("# darkroom lock 2", "# something", "does not begin with '# darkroom lock 2'"),
+        ("# darkroom lock 3", "# something", "does not begin with '# darkroom lock 3'"),
         ("\turi\t", "\turl\t", "its columns are not those of this version"),
         ("\t2880\t", "\tmany\t", "row 1: size 'many' is not a number of bytes"),
         ("\t2880\t", "\t-5\t", "row 1: size '-5' is not a number of bytes"),
@@ -69,7 +69,10 @@ def test_no_lock_is_no_error_until_it_is_needed(tmp_path):
         ("local:", "local:/etc/", "row 1: uri 'local:/etc/.* leads out of the archive's folder"),
         ("local:", "local:a/../../", "row 1: uri .* leads out of the archive's folder"),
         ("local:", "file:", "row 1: uri .* does not begin with local:, mast: or simulated:"),
-        ("# rows: 1", "# rows: 2", "states in its head that it has 2 rows .* it has 1 rows"),
+        ("# rows: 1", "# rows: 2", "states in its head 'rows: 2 .* has 1 rows of another"),
+        ("# campaign: ", "# campaig.: ", "states in its head .* it was cut or edited"),
+        ("# campaign: trial", "# campaign: trail", "states in its head .* it was cut or edited"),
+        ("# archive: ", "# archive:", "states in its head .* it was cut or edited"),
     ],
 )
 def test_a_damaged_lock_is_refused(tmp_path, old, new, message):

@@ -11,6 +11,7 @@ from darkroom.compiled import load_kernel
 from darkroom.errors import DarkroomError
 from darkroom.nircam.detector.readout import BORDER, PIXEL_TIME, ROW_OVERHEAD
 from darkroom.nircam.ramps.robust import MAD_TO_STD, median
+from darkroom.nircam.refpix.kept import KeptArrays
 from darkroom.nircam.refpix.sides import RowSums, SideSpectra
 from darkroom.nircam.refpix.sirs import SirsSums, enough_rows
 from darkroom.nircam.spectrum.ramp import MIN_NOISE, MIN_USABLE, bands, check_groups, fit_ramp
@@ -85,9 +86,9 @@ class Levels:
     ----------
     regions : Regions
         Positions and classes of the reference pixels.
-    reference : list of (ngroups, npixels) float32 arrays
-        Values of the reference pixels in each ramp, DN; none where levels were stored
-        (`darkroom.nircam.refpix.stored`).
+    reference : KeptArrays or None
+        Values of the reference pixels in each ramp, (ngroups, npixels) float32, DN; None where
+        levels were stored (`darkroom.nircam.refpix.stored`).
     edges : list of (ngroups, 4, noutputs, 2) arrays
         Mean of each edge, amplifier and parity above the ramp's group 0, DN; NaN where there are
         no such pixels.
@@ -112,7 +113,7 @@ class Levels:
     """
 
     regions: Regions
-    reference: list[np.ndarray]
+    reference: KeptArrays | None
     edges: list[np.ndarray]
     active: list[np.ndarray]
     nactive: np.ndarray
@@ -141,7 +142,7 @@ def empty_levels(readout: Readout) -> Levels:
         sirs = SirsSums(nrows) if readout.subarray == "FULL" and enough_rows(nrows) else None
     return Levels(
         regions,
-        reference=[],
+        reference=None,
         edges=[],
         active=[],
         nactive=np.zeros(readout.noutputs),
@@ -179,8 +180,9 @@ class LevelSums:
     def __init__(self, source: RampSource) -> None:
         self._source, self._readout = source, source.readout
         self._found = empty_levels(source.readout)
+        self._found.reference = self._values = KeptArrays()
         self.watched = self._found.regions.y, self._found.regions.x
-        self._first: np.ndarray | None = None
+        self._first = KeptArrays()  # group 0 of the first ramp
 
     def begin(self, fitted: RampFit) -> None:
         """Begin a ramp whose lines were fitted with the pixels of `watched`."""
@@ -189,8 +191,14 @@ class LevelSums:
         ngroups = len(fitted.offsets)
         found.nactive += fitted.good.sum(axis=0).reshape(noutputs, -1).sum(axis=1)
         found.noise += fitted.noise**2
-        self._first = fitted.first if self._first is None else self._first
-        self._add_start(fitted.first, self._first)
+        if not len(self._first):
+            self._first.append(fitted.first)
+        self._add_start(fitted.first, self._first[0])
+        reference, regions = fitted.take_watched(), found.regions
+        self._values.append(reference)
+        found.edges.append(_edges(reference, regions, noutputs))
+        self._sides = None if found.rows is None else _side_rows(reference, regions)
+        del reference  # of long ramps it is large
         self._rows = np.empty((ngroups, self._readout.ny, noutputs))
         self._columns = np.zeros((ngroups, self._readout.nx))
 
@@ -207,7 +215,7 @@ class LevelSums:
     def end(self) -> None:
         """End the ramp."""
         found, readout, fitted = self._found, self._readout, self._fitted
-        reference, regions, rows = fitted.watched, found.regions, self._rows
+        rows, ngroups = self._rows, len(fitted.offsets)
         counts = np.maximum(_by_class(fitted.good, readout), 1)
         shape = (readout.ny, readout.noutputs, -1)
         rows /= np.maximum(fitted.good.reshape(shape).sum(axis=2), 1)
@@ -218,10 +226,8 @@ class LevelSums:
             for group, columns in enumerate(self._columns)
         ]
         found.active.append(np.array(active))
-        found.reference.append(reference)
-        found.edges.append(_edges(reference, regions, readout.noutputs))
-        if found.rows is not None:
-            inside, (left, right), here = _side_rows(reference, regions)
+        if self._sides is not None:
+            inside, (left, right), here = self._sides
             # As in the pipeline: where one side has no pixel, the other one is used alone.
             share = here / np.maximum(here.sum(axis=0), 1)
             for one, other, means in zip(left, right, rows[:, inside], strict=True):
@@ -230,15 +236,15 @@ class LevelSums:
                 if found.sirs is not None:
                     found.sirs.add(one, other, means)
             for sums in filter(None, (found.rows, found.sides, found.sirs)):
-                sums.dof += len(reference) - 2
-        # Its images are large.
-        del self._fitted
+                sums.dof += ngroups - 2
+        # They are large.
+        del self._fitted, self._rows, self._columns, self._sides
 
     def finish(self) -> Levels:
         """Return the levels of all ramps; at least one must have been added."""
-        found, self._first = self._found, None
-        found.nactive /= len(found.reference)
-        found.noise = np.sqrt(found.noise / len(found.reference))
+        found, number = self._found, len(self._values)
+        found.nactive /= number
+        found.noise = np.sqrt(found.noise / number)
         if found.rows is not None:
             found.rows.finish()
         return found
@@ -384,10 +390,10 @@ def _summed(columns, readout):
 
 def _edges(reference, regions, noutputs):
     """Return clipped means above group 0 of each class: (ngroups, 4, noutputs, 2)."""
-    above = reference - reference[0]
     means = np.full((len(reference), len(EDGES), noutputs, 2), np.nan)
     for edge, amplifier, parity, pixels in regions.classes():
-        means[:, edge, amplifier, parity] = [clipped_mean(v) for v in above[:, pixels]]
+        above = reference[:, pixels] - reference[0, pixels]
+        means[:, edge, amplifier, parity] = [clipped_mean(v) for v in above]
     return means
 
 

@@ -92,44 +92,82 @@ def measure(levels: Levels) -> Pixels:
     """
     count = levels.regions.y.size
     found = Pixels(*(np.full(count, np.nan) for _ in range(6)), np.zeros(count, np.int32))
-    with_value = np.all([np.isfinite(ramp).all(axis=0) for ramp in levels.reference], axis=0)
-    for *_, pixels in levels.regions.classes():
-        if not with_value[pixels].any():
-            found.bad[pixels] = Bad.NO_VALUE
-            continue
-        _measure_class(levels, pixels, found)
-        _flag(found, pixels, sum(len(ramp) - 2 for ramp in levels.reference))
+    with_value, ngroups = np.ones(count, bool), 0
+    classes = [_ClassSums(pixels) for *_, pixels in levels.regions.classes()]
+    for ramp in levels.reference:
+        with_value &= np.isfinite(ramp).all(axis=0)
+        ngroups += len(ramp)
+        for one in classes:
+            one.add(ramp)
+    for one in classes:
+        if with_value[one.pixels].any():
+            one.fill(found)
+            _flag(found, one.pixels, ngroups - 2 * len(levels.reference))
+        else:
+            found.bad[one.pixels] = Bad.NO_VALUE
+    if ngroups >= _ENOUGH:
+        _flag_telegraph(found, levels.reference, classes)
     return found
 
 
-def _measure_class(levels, pixels, found):
-    """Fill in the properties of the pixels of one class."""
-    residuals, squares, slopes, weights = [], 0.0, 0.0, 0.0
-    jump = np.zeros(pixels.size)
-    for ramp in levels.reference:
-        values = ramp[:, pixels].astype(np.float64)
-        values -= np.nanmedian(values - values[0], axis=1)[:, None]
+class _ClassSums:
+    """Sums over ramps of the pixels of one class, relative to the class."""
+
+    def __init__(self, pixels):
+        self.pixels = pixels
+        self._ngroups, self._dof, self._nramps = 0, 0, 0
+        self._squares = self._fourth = self._slopes = self._level = 0.0
+        self._weights, self._jump = 0.0, np.zeros(pixels.size)
+
+    def add(self, ramp):
+        """Add a ramp of all pixels."""
+        if not np.isfinite(ramp[:, self.pixels]).all(axis=0).any():
+            return  # the class has no value
+        values = self._relative(ramp)
         residual, slope = line_residuals(values)
         ngroups = len(values)
         lever = ngroups * (ngroups**2 - 1) / 12
-        residuals.append(residual)
-        squares = squares + (residual**2).sum(axis=0)
-        slopes, weights = slopes + lever * slope, weights + lever
-        jump = np.maximum(jump, np.abs(np.diff(values, axis=0)).max(axis=0))
-    dof = sum(len(residual) - 2 for residual in residuals)
-    residual = np.concatenate(residuals)
-    sigma = np.sqrt(squares / dof)
-    level = np.mean([ramp[0, pixels] for ramp in levels.reference], axis=0, dtype=np.float64)
-    found.sigma[pixels] = sigma
-    found.level[pixels] = level - np.nanmedian(level)
-    found.slope[pixels] = slopes / weights
-    found.jump[pixels] = jump
-    with np.errstate(invalid="ignore", divide="ignore"):
-        found.slope_t[pixels] = slopes / np.sqrt(weights) / sigma
-        square = (residual**2).mean(axis=0)
-        found.kurtosis[pixels] = (residual**4).mean(axis=0) / square**2 - 3
-    if len(residual) >= _ENOUGH:
-        found.bad[pixels[_fraction_within(residual) < _TWO_LEVELS]] |= Bad.TELEGRAPH
+        self._squares = self._squares + (residual**2).sum(axis=0)
+        self._fourth = self._fourth + (residual**4).sum(axis=0)
+        self._slopes, self._weights = self._slopes + lever * slope, self._weights + lever
+        self._jump = np.maximum(self._jump, np.abs(np.diff(values, axis=0)).max(axis=0))
+        self._level = self._level + ramp[0, self.pixels].astype(np.float64)
+        self._ngroups, self._dof = self._ngroups + ngroups, self._dof + ngroups - 2
+        self._nramps += 1
+
+    def _relative(self, ramp):
+        values = ramp[:, self.pixels].astype(np.float64)
+        values -= np.nanmedian(values - values[0], axis=1)[:, None]
+        return values
+
+    def residuals(self, ramp, which):
+        """Return the residuals of some pixels of the class in a ramp: (ngroups, n), DN."""
+        return line_residuals(self._relative(ramp)[:, which])[0]
+
+    def fill(self, found):
+        """Fill in the properties of the pixels."""
+        pixels, level = self.pixels, self._level / self._nramps
+        sigma = np.sqrt(self._squares / self._dof)
+        found.sigma[pixels] = sigma
+        found.level[pixels] = level - np.nanmedian(level)
+        found.slope[pixels] = self._slopes / self._weights
+        found.jump[pixels] = self._jump
+        with np.errstate(invalid="ignore", divide="ignore"):
+            found.slope_t[pixels] = self._slopes / np.sqrt(self._weights) / sigma
+            square = self._squares / self._ngroups
+            found.kurtosis[pixels] = self._fourth / self._ngroups / square**2 - 3
+
+
+def _flag_telegraph(found, reference, classes):
+    """Flag noisy pixels with values at two levels; in a quiet pixel these are chance."""
+    noisy = [np.flatnonzero(found.bad[one.pixels] & Bad.NOISY) for one in classes]
+    asked = [(one, which) for one, which in zip(classes, noisy, strict=True) if which.size]
+    if not asked:
+        return
+    residuals = [[one.residuals(ramp, which) for one, which in asked] for ramp in reference]
+    for (one, which), parts in zip(asked, zip(*residuals, strict=True), strict=True):
+        two = _fraction_within(np.concatenate(parts)) < _TWO_LEVELS
+        found.bad[one.pixels[which[two]]] |= Bad.TELEGRAPH
 
 
 def _fraction_within(residual):
@@ -148,7 +186,7 @@ def _fraction_within(residual):
 
 
 def _flag(found, pixels, dof):
-    """Set the flags of the pixels of one class; TELEGRAPH is set for candidates already."""
+    """Set the flags of the pixels of one class, but for TELEGRAPH."""
     sigma, level = found.sigma[pixels], found.level[pixels]
     bad = found.bad[pixels]
     middle, spread = _robust(sigma)
@@ -158,8 +196,6 @@ def _flag(found, pixels, dof):
         / (2 * special.gammaincinv(dof / 2, 0.5))
     )
     noisy = sigma > max(middle + _NOISY * spread, high * middle)
-    # Telegraph noise makes a pixel noisy; two levels in a quiet pixel are chance.
-    bad &= np.where(noisy, -1, 0)
     bad |= np.where(noisy, Bad.NOISY, 0)
     # Rounded values may lie exactly on a line by chance.
     rounded = np.sqrt(sigma**2 + _ROUNDING)

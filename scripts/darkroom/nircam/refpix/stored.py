@@ -43,10 +43,10 @@ class StoredSums(LevelSums):
     found: tuple[Levels, Pixels] | None = None
 
     def finish(self) -> Levels:
-        """Return the levels; the values of the pixels, which take much memory, are given up."""
+        """Return the levels, without the values of the pixels."""
         levels = super().finish()
         self.found = levels, measure(levels)
-        levels.reference = []
+        levels.reference = None
         return levels
 
 

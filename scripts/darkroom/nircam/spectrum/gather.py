@@ -159,6 +159,7 @@ def gather(
             weak.append(fitted.weak[amplifiers])
             errors.append(fitted.weak_error[amplifiers])
             dofs.append(fitted.dof)
+            source.forget()  # flags: the second time nobody asks for them
             pedestals.append(_add_ramp(source, ramp, fitted, sums, further))
             fitted = first = None  # their images are large
         total = sums.means(places)

@@ -140,7 +140,8 @@ class RampFit:
         Mean square noise that weak telegraph pixels and cosmic rays add to the good pixels, DN²,
         and its statistical error.
     watched : (ngroups, n) float32 array
-        Values of the pixels that were asked for, DN; NaN where they are unusable.
+        Values of the pixels that were asked for, DN; NaN where they are unusable. Gone after
+        `take_watched`.
     """
 
     first: np.ndarray
@@ -153,6 +154,11 @@ class RampFit:
     weak: np.ndarray
     weak_error: np.ndarray
     watched: np.ndarray
+
+    def take_watched(self) -> np.ndarray:
+        """Return `watched`, and give it up: of long ramps it is large."""
+        taken, self.watched = self.watched, self.watched[:0]
+        return taken
 
     def centred(self, group: int) -> float:
         """Return the number of a group, counted from the middle of the ramp."""

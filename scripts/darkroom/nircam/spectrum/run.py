@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from darkroom.hints import StrPath
     from darkroom.nircam.spectrum.gather import FrameSums
 
+#: Spectral lines that are named one by one; noise without a smooth spectrum has thousands.
+_SHOWN = 20
+
 
 @dataclass
 class SpectrumResult:
@@ -243,7 +246,11 @@ def report(made: SpectrumResult, path: StrPath | None = None) -> None:
         quantity("frame to frame, common", common, "DN", "mean of the amplifiers, " + text),
         quantity("frame to frame, amplifier", own, "DN", "amplifier about that mean, " + text),
     ]
-    for line in spectrum.lines:
+    shown = sorted(spectrum.lines, key=lambda line: line.rms)[-_SHOWN:]
+    if len(shown) < len(spectrum.lines):
+        text = f"the strongest {_SHOWN} follow, all are in table LINES"
+        entries.append(quantity("spectral lines", len(spectrum.lines), "", text))
+    for line in sorted(shown, key=lambda line: line.frequency):
         text = (
             f"coherence between amplifiers {line.coherence:.2f}; {line.nbins} frequencies left out"
         )

@@ -12,6 +12,9 @@ from darkroom.integrity.listing import paths_in
 if TYPE_CHECKING:
     from darkroom.campaign.lock import Lock
 
+#: What `derived_fault` says of a list that was right, and is no longer.
+OUTDATED = "is older than the lists of its batches, and differs from them"
+
 
 def derived_fault(root: Path, path: Path, lock: Lock | None) -> str | None:
     """Return what is wrong with a list or a refusal; empty when nothing is.
@@ -57,10 +60,15 @@ def _list_fault(path: Path, item: str, lock: Lock) -> str:
         return "its lines are not the exposures of the lock, in their order"
     # Those of an earlier division into batches may be there, too.
     stated = set[tuple[str, str]]()
-    for batch in (folder / "batches" / step).glob("*.list"):
+    batches = list((folder / "batches" / step).glob("*.list"))
+    for batch in batches:
         stated |= _pairs(batch.read_bytes().decode("utf-8", "replace"))
     whole = len(text.splitlines()) == 2 * len(wanted) and text.endswith("\n")
-    return "" if whole and _pairs(text) <= stated else "differs from the lists of its batches"
+    if whole and _pairs(text) <= stated:
+        return ""
+    if whole and path.stat().st_mtime_ns < max(one.stat().st_mtime_ns for one in batches):
+        return OUTDATED
+    return "differs from the lists of its batches"
 
 
 def _pairs(text: str) -> set[tuple[str, str]]:

@@ -24,7 +24,7 @@ from darkroom.integrity.records import (
     recorded,
 )
 from darkroom.integrity.seen import unwatched
-from darkroom.report.checking.derived import derived_fault
+from darkroom.report.checking.derived import OUTDATED, derived_fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -158,7 +158,8 @@ class RecordedFiles:
                 # A status that was damaged, or a product made without a record.
                 why = error.fault if _may_be_status(path) else None
         if why:
-            self.findings.add("damaged", path, why, target)
+            kind = "stale" if why == OUTDATED else "damaged"
+            self.findings.add(kind, path, why, target)
         elif why is None and target:
             self.findings.add("unrecorded", path, "has no record", target)
         elif why is None:
