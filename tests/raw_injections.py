@@ -39,12 +39,15 @@ class Fault:
         Whether it is in all exposures.
     unit : int or None
         Unit that differs, where units are parts of an exposure.
+    exposure : int or None
+        Exposure that has it, where its gate is that of one exposure; else any.
     """
 
     gate: str
     added: Callable[[np.ndarray, float, np.random.Generator], np.ndarray]
     everywhere: bool = False
     unit: int | None = None
+    exposure: int | None = None
 
     def is_in(self, exposure: int, hit: int, later: bool, units: int) -> bool:
         """Whether it is in an exposure of a campaign, of which one, or one half, is hit."""
@@ -52,7 +55,7 @@ class Fault:
             return True
         if self.gate.startswith("drift"):
             return (exposure >= units // 2) == later
-        return exposure == hit
+        return exposure == (hit if self.exposure is None else self.exposure)
 
 
 @dataclass(frozen=True)

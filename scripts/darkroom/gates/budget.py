@@ -78,7 +78,7 @@ def discoveries(chances: np.ndarray, rate: float) -> np.ndarray:
     return rejected
 
 
-def power(effect: float, error: float, dof: float, limit: float) -> float:
+def power(effect: float, error: float, dof: float, limit: float, tolerance: float = 0.0) -> float:
     """Return the chance that an effect is seen: that |t| exceeds its threshold.
 
     Parameters
@@ -91,40 +91,45 @@ def power(effect: float, error: float, dof: float, limit: float) -> float:
         Degrees of freedom of the error.
     limit : float
         The threshold.
+    tolerance : float
+        A deviation begins beyond it.
     """
     if error <= 0:
-        return 1.0 if effect > 0 else 0.0
-    shift = effect / error
+        return 1.0 if effect > tolerance else 0.0
+    above, below = (effect - tolerance) / error, (effect + tolerance) / error
     if math.isinf(dof):
-        return float(special.ndtr(shift - limit) + special.ndtr(-shift - limit))
+        return float(special.ndtr(above - limit) + special.ndtr(-below - limit))
     # The mean over what the standard error may be found to be. The noncentral t of scipy is NaN at
     # sizes in between that matter (dof 8.67, shift 17.4), and the sum of its tails too.
     found_over_true = np.sqrt(special.chdtri(dof, _CHANCES) / dof)
-    seen = special.ndtr(shift - limit * found_over_true)
-    seen += special.ndtr(-shift - limit * found_over_true)
+    seen = special.ndtr(above - limit * found_over_true)
+    seen += special.ndtr(-below - limit * found_over_true)
     return float(min(1.0, _WEIGHTS @ seen))
 
 
-def size_seen(share: float, error: float, dof: float, limit: float) -> float:
+def size_seen(
+    share: float, error: float, dof: float, limit: float, tolerance: float = 0.0
+) -> float:
     """Return the size of the effect that is seen in a share of cases: the inverse of `power`.
 
     Parameters
     ----------
     share : float
         Between 0.5 and 1.
-    error, dof, limit : float
+    error, dof, limit, tolerance : float
         As of `power`.
     """
     if error <= 0:
-        return 0.0
+        return tolerance
     if math.isinf(dof):
-        return (limit + float(special.ndtri(share))) * error
-    small, large = 0.0, limit + 1.0
-    while power(large, 1.0, dof, limit) < share:
-        large *= 2
+        return tolerance + (limit + float(special.ndtri(share))) * error
+    allowed = tolerance / error
+    small, large = allowed, allowed + limit + 1.0
+    while power(large, 1.0, dof, limit, allowed) < share:
+        large += large - allowed
     for _ in range(_HALVINGS):
         middle = (small + large) / 2
-        if power(middle, 1.0, dof, limit) < share:
+        if power(middle, 1.0, dof, limit, allowed) < share:
             small = middle
         else:
             large = middle

@@ -3,7 +3,8 @@
 The statistics of the units themselves are the noise: they are centred, and the signs of whole units
 are drawn at random. A fault is added to the statistic of the units, which for a linear statistic is
 the same as adding it to the samples. No simulator is needed. Signs leave the scatter of the units
-nearly as it is; that of other units would be another one, so that it is drawn too.
+nearly as it is; that of other units would be another one, so that it is drawn too. What is
+tolerated is part of the size of a fault: it is seen by the rest.
 """
 
 from __future__ import annotations
@@ -49,8 +50,9 @@ def card(one: Gate, chance: float, draws: int) -> dict[str, Any]:
                 "draws": 0, "alarms": 0}  # fmt: skip
     limit = threshold(chance, found.dof, found.tests)
     if one.kind == gates.COUNTED:
-        sizes = [size_seen(share, found.e, found.dof, limit) for share in (0.5, 0.95)]
-        seen = power(one.harm, found.e, found.dof, limit)
+        error = found.e, found.dof, limit, one.tolerance
+        sizes = [size_seen(share, *error) for share in (0.5, 0.95)]
+        seen = power(one.harm, *error)
         return {"seen50": sizes[0], "seen95": sizes[1], "power": seen, "draws": 0, "alarms": 0}
     need, alarms, number = _needed(one, limit, draws)
     return {
@@ -94,8 +96,9 @@ def _needed(one, limit, draws):
         expected = max(one.found.e**2 - own / n, 0.0)
         error = np.sqrt(variance / n + expected)
         deviation = noise.mean(axis=1) + np.sqrt(expected) * rng.standard_normal(draws)
-    alarms = int((np.abs(deviation) > limit * error).sum())
-    return np.maximum(limit * error - deviation, 0), alarms, draws
+    least = one.tolerance + limit * error
+    alarms = int((np.abs(deviation) > least).sum())
+    return np.maximum(least - deviation, 0), alarms, draws
 
 
 def _sizes(rng, freedom, one, draws):

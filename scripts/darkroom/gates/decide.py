@@ -80,6 +80,7 @@ def _row(one, state, levels, settings):
         "p": rounded(state[2]) if state else None,
         "threshold": rounded(limit),
         "margin": rounded(1 - abs(t) / limit) if state and math.isfinite(t) else None,
+        "tolerance": rounded(one.tolerance),
         "harm": rounded(one.harm),
         "harm_reason": one.reason,
         "distance": rounded((abs(found.d) + 2 * found.e) / one.harm) if state else None,
@@ -139,7 +140,8 @@ def _needs(one, level):
     if one.kind == kinds.LEFT_OUT and not one.share:
         found = units_needed(one.harm, scatter, level, "one unit", one.weight)
     else:
-        harm = one.harm / len(values) if one.share else one.harm
+        # No number of exposures lessens a tolerance.
+        harm = one.harm / len(values) if one.share else one.harm - one.tolerance
         found = units_needed(harm, scatter, level, one.kind, one.weight)
     # The scatter that is robust against a bad unit may say that there are enough: there are not.
     return None if found is None else max(found, len(values) + 1)
@@ -156,6 +158,8 @@ def _sentence(one: Gate, row: dict[str, Any]) -> str:
         text = one.why or few
         return f"{text}; a fault of any size would pass unseen"
     value = f"{short(row['d'])} ± {short(row['e'])}{unit}"
+    if one.tolerance:
+        value += f" (up to {short(one.tolerance)} is no deviation)"
     where = f", {one.where}" if one.where else ""
     if verdict == FAIL:
         return f"{value}{where}; {short(one.harm)}{unit} would matter: {one.reason}"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from darkroom.hints import StrPath
 
-FORMAT = "darkroom gates 1"
+FORMAT = "darkroom gates 2"
 #: The three kinds of deviation, and a count that needs no units.
 MEAN, HALVES, LEFT_OUT, EXACT, COUNTED = "mean", "halves", "left out", "exact", "counted"
 
@@ -66,6 +66,9 @@ class Gate:
         Of `LEFT_OUT`: the harm is that of the product, to which a unit contributes 1/n.
     of_exposures : bool
         Whether the units are exposures, more of which could be taken.
+    tolerance : float
+        What a deviation may be for a good reason, the larger where its signs differ: a fault is
+        seen by what it adds to that.
     """
 
     name: str
@@ -86,6 +89,7 @@ class Gate:
     why: str = ""
     share: bool = False
     of_exposures: bool = True
+    tolerance: float = 0.0
 
     @property
     def nunits(self) -> int:
@@ -216,6 +220,7 @@ def mean_against(
     question: str,
     name: str,
     null: str,
+    tolerance: float = 0.0,
     predicted: float | None = None,
     weight: float = 0.0,
 ) -> Gate:
@@ -228,11 +233,16 @@ def mean_against(
     expected, expected_error : float
     question, name, null : str
         As of `Gate`.
+    tolerance : float
+        By how much the expected value may be wrong, either way; more exposures do not lessen it.
     predicted, weight : float
         See `darkroom.gates.statistic.shrunk`.
     """
     values = values[np.isfinite(values)]
-    able = len(values) >= 2 and math.isfinite(expected)
+    found = None
+    if len(values) >= 2 and math.isfinite(expected):
+        found = statistic.mean_of(values, expected, expected_error, predicted, weight)
+        found = found._replace(tolerated=_tolerated(found.d, (-tolerance, tolerance)))
     return Gate(
         name=name,
         family=words.family,
@@ -241,15 +251,19 @@ def mean_against(
         measured=words.measured,
         unit=words.unit,
         kind=MEAN,
-        found=statistic.mean_of(values, expected, expected_error, predicted, weight)
-        if able
-        else None,
+        found=found,
         harm=words.harm,
         reason=words.reason,
         values=[float(v) for v in values],
         predicted=predicted,
         weight=weight if predicted is not None else 0.0,
+        tolerance=tolerance,
     )
+
+
+def _tolerated(d, tolerance):
+    """Return the part of a deviation that is within (lower, upper) of nothing."""
+    return float(np.clip(d, *tolerance))
 
 
 def exact(name: str, family: str, null: str, fault: str, reason: str) -> Gate:
@@ -280,9 +294,29 @@ def exact(name: str, family: str, null: str, fault: str, reason: str) -> Gate:
 
 
 def counted(
-    words: Words, name: str, null: str, d: float, e: float, question: str = "sound"
+    words: Words,
+    name: str,
+    null: str,
+    d: float,
+    e: float,
+    question: str = "sound",
+    tolerance: tuple[float, float] = (0.0, 0.0),
 ) -> Gate:
-    """Return a gate whose error is known without units: of a count, of a fit."""
+    """Return a gate whose error is known without units: of a count, of a fit.
+
+    Parameters
+    ----------
+    words : Words
+    name, null : str
+        As of `Gate`.
+    d, e : float
+        Deviation and its standard error.
+    question : str
+        As of `Gate`.
+    tolerance : (float, float)
+        Lowest and highest deviation that there may be for a good reason.
+    """
+    found = Deviation(float(d), float(e), math.inf, tolerated=_tolerated(d, tolerance))
     return Gate(
         name=name,
         family=words.family,
@@ -291,9 +325,10 @@ def counted(
         measured=words.measured,
         unit=words.unit,
         kind=COUNTED,
-        found=Deviation(float(d), float(e), math.inf),
+        found=found,
         harm=words.harm,
         reason=words.reason,
+        tolerance=max(-tolerance[0], tolerance[1]),
     )
 
 
@@ -353,6 +388,7 @@ def write_gates(path: StrPath, head: dict[str, Any], gates: Sequence[Gate]) -> N
                     "dof": rounded(found.dof),
                     "tests": found.tests,
                     "unit": found.unit,
+                    "tolerated": rounded(found.tolerated),
                 },
                 "harm": rounded(one.harm),
                 "reason": one.reason,
@@ -363,6 +399,7 @@ def write_gates(path: StrPath, head: dict[str, Any], gates: Sequence[Gate]) -> N
                 "where": one.where,
                 "why": one.why,
                 "share": one.share,
+                "tolerance": rounded(one.tolerance),
             }
         )
     record = {"format": FORMAT, **head, "gates": rows}
@@ -395,6 +432,11 @@ def _gate(row: dict[str, Any]) -> Gate:
     if found is not None:
         number = {k: math.inf if found[k] is None else found[k] for k in ("d", "dof")}
         found = Deviation(
-            number["d"], found["e"] or 0.0, number["dof"], found["tests"], found["unit"]
+            number["d"],
+            found["e"] or 0.0,
+            number["dof"],
+            found["tests"],
+            found["unit"],
+            found["tolerated"],
         )
     return Gate(found=found, **row)

@@ -337,16 +337,15 @@ def written_gates(
     for k, part in enumerate(parts):
         words = Words(part, "written", "", measured, harm.size(given, scale), harm.reason)
         values = slopes[np.isfinite(slopes[:, k]), k]
-        # What the tolerance explains is no deviation; it is no error that more exposures lessen.
-        excess = values.mean() - expected if values.size else 0.0
         gate = make.mean_against(
             words,
             values,
-            expected + float(np.clip(excess, -tolerance, tolerance)),
+            expected,
             0.0,
             question="sound",
             name=f"file as written: {part}",
             null="the exposures show the image of the file, pixel by pixel, in its unit",
+            tolerance=tolerance,
         )
         if not values.size:
             why = "too few pixels of the file stand out of the noise to compare exposures with it"

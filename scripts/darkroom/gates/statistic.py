@@ -29,6 +29,8 @@ class Deviation(NamedTuple):
         Number of deviations of which this is the largest.
     unit : int
         Unit with the largest one; -1 where all units enter.
+    tolerated : float
+        Part of the deviation that is none: what is expected is known within a tolerance alone.
     """
 
     d: float
@@ -36,13 +38,15 @@ class Deviation(NamedTuple):
     dof: float
     tests: int = 1
     unit: int = -1
+    tolerated: float = 0.0
 
     @property
     def t(self) -> float:
-        """Deviation over error; 0 where both are 0."""
+        """Deviation beyond what is tolerated, over its error; 0 where both are 0."""
+        beyond = self.d - self.tolerated
         if self.e > 0:
-            return self.d / self.e
-        return 0.0 if self.d == 0 else float(np.copysign(np.inf, self.d))
+            return beyond / self.e
+        return 0.0 if beyond == 0 else float(np.copysign(np.inf, beyond))
 
     @property
     def p(self) -> float:

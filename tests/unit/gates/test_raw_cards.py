@@ -12,7 +12,6 @@ from darkroom.nircam.simulate.detector import layout
 from darkroom.nircam.simulate.values import complete
 from raw_injections import (
     Case,
-    Fault,
     Programs,
     assert_right,
     both,
@@ -137,42 +136,21 @@ def test_cards_of_a_noise_spectrum(ramps, detector, run, tmp_path):
     assert_right("noise spectrum", shares(case, tmp_path / "raw"))
 
 
-def frame_noise(here, usual):
-    """Return levels of single frames that make their usual scatter larger by the size, DN."""
-
-    def added(pixels, size, rng):
-        rms = np.sqrt((usual + size) ** 2 - usual**2)
-        return rms * rng.standard_normal((*pixels.shape[:2], 1, 1)) * here
-
-    return added
-
-
 @pytest.mark.heavy
-def test_cards_of_reference_pixels(run, tmp_path):
-    """Ramps of 128 rows, whose spectrum reaches below 8 Hz; each product with its own spectrum."""
+def test_cards_of_reference_pixels(ramps, detector, run, tmp_path):
+    """Levels; spectra of so few rows do not tell of what scatter an instability is the excess."""
+    amplifier, _, active, _ = detector
     spectrum, product = tmp_path / "spectrum.fits", tmp_path / "reference.fits"
-    settings = NIRCAM | {"subarray": "SUBGRISM128", "exposures": 80, "noise_sampling": "tick"}
-    ramps = exposures(nircam, settings, tmp_path)
-    readout = layout(complete(settings))
-    amplifier = readout.flip(np.broadcast_to(readout.amplifiers(), readout.shape))
-    active = ~readout.flip(readout.reference_pixels())
 
     def gates(paths):
         run("nircam/noise_spectrum", "--output", spectrum, *paths)
         run("nircam/reference_pixels", "--spectrum", spectrum, "--output", product, *paths)
         return reference_pixels(product, None, {})
 
-    gates(ramps[:40])
-    usual = fits.getdata(product, "INSTABILITY")["VALUE"]
     faults = []
     for a in range(4):
-        here = active & (amplifier == a)
-        if a < 2:
-            name = f"active minus reference level of amplifier {a}"
-            faults.append(both(name, constant(here * 1.0))[a])
-        else:
-            added = frame_noise(here, float(usual[a]))
-            faults.append(Fault(f"instability of amplifier {a}", added, everywhere=True))
+        name = f"active minus reference level of amplifier {a}"
+        faults.append(both(name, constant(active & (amplifier == a)))[a % 2])
     (tmp_path / "raw").mkdir()
     case = Case(ramps, 10, gates, [faults], extension=1, each=4)
     assert_right("reference pixels", shares(case, tmp_path / "raw"))

@@ -1,15 +1,21 @@
-"""WFC3 FLTs: sizes that cards state as seen in 50 %, put into raw reads of fresh exposures."""
+"""WFC3 FLTs and visits: sizes that cards state as seen in 50 %, put into raw reads."""
 
+import json
+import os
 import shutil
+import subprocess
+from dataclasses import replace
 from itertools import count
 
 import numpy as np
 import pytest
+from scipy.ndimage import shift
 
 from darkroom.crds.cache import Cache, sha1
 from darkroom.crds.description import FileRecord
 from darkroom.crds.references import write_references
 from darkroom.gates.gate import read_gates
+from darkroom.wfc3.gating.gates import combined
 from darkroom.wfc3.reference_kinds import KINDS
 from darkroom.wfc3.simulate import exposures as wfc3
 from darkroom.wfc3.simulate import references as simulated
@@ -35,10 +41,10 @@ def run(monkeypatch):
 
 
 @pytest.fixture
-def references(tmp_path):
-    """Return the options that name the references of the exposures."""
+def references(request, tmp_path):
+    """Return the options that name the references of exposures, those of `SETTINGS` if not told."""
     cache, found = Cache(tmp_path / "crds", "hst"), {}
-    simulated.write_references(cache, CONTEXT, [SETTINGS], KINDS)
+    simulated.write_references(cache, CONTEXT, [getattr(request, "param", SETTINGS)], KINDS)
     for kind in KINDS:
         found[kind] = None
         if kind not in simulated.NOT_APPLICABLE:
@@ -70,31 +76,44 @@ def light(seconds, place=None):
     return added
 
 
+def calibrated(run, references, folder):
+    """Return the function that makes the FLT of a raw file: ``{name: its record or status}``.
+
+    Nothing is treated: what a treatment takes out of the reads is no fault of the FLT.
+    """
+
+    def made(path):
+        name = path.name.partition("_")[0]
+        files = {one: folder / one / f"{name}.json" for one in ("original", "flt")}
+        files |= {one: folder / f"{one}.json" for one in ("reads", "choice", "record")}
+        run("wfc3/calibrate_original", *references, "--context", CONTEXT,
+            "--status", files["original"], path)  # fmt: skip
+        run("wfc3/read_differences", "--output", files["reads"], files["original"])
+        run("wfc3/choose_reads", "--reads", "", "--output", files["choice"], files["reads"])
+        run("wfc3/treat_reads", "--differences", files["reads"], "--choice", files["choice"],
+            *references, "--record", files["record"], "--status", files["flt"],
+            files["original"])  # fmt: skip
+        return files
+
+    return made
+
+
 @pytest.mark.heavy
 def test_cards_of_an_flt(references, run, tmp_path):
-    """Nothing is treated: what a treatment takes out of the reads is no fault of the FLT."""
     (tmp_path / "raw").mkdir()
     raws = exposures(wfc3, SETTINGS, tmp_path)
     # No file that a program has read is written again.
     folders = (tmp_path / f"made_{number}" for number in count())
 
     def gates(paths):
-        made = next(folders)
-        name = paths[0].name.partition("_")[0]
-        original, flt = made / "original" / f"{name}.json", made / "flt" / f"{name}.json"
-        reads, choice, record, judged = (
-            made / f"{one}.json" for one in ("reads", "choice", "record", "gates")
-        )
-        run("wfc3/calibrate_original", *references, "--context", CONTEXT, "--status", original,
-            paths[0])  # fmt: skip
-        run("wfc3/read_differences", "--output", reads, original)
-        run("wfc3/choose_reads", "--reads", "", "--output", choice, reads)
-        run("wfc3/treat_reads", "--differences", reads, "--choice", choice, *references,
-            "--record", record, "--status", flt, original)  # fmt: skip
-        run("wfc3/gates", "--item", "a", "--product", f"{name}_flt", "--status", flt,
-            "--original", original, "--record", record, "--output", judged)  # fmt: skip
+        folder = next(folders)
+        judged, name = folder / "gates.json", paths[0].name.partition("_")[0]
+        made = calibrated(run, references, folder)(paths[0])
+        run("wfc3/gates", "--item", "a", "--product", f"{name}_flt", "--status", made["flt"],
+            "--original", made["original"], "--record", made["record"],
+            "--output", judged)  # fmt: skip
         found = read_gates(judged)[1]
-        shutil.rmtree(made)
+        shutil.rmtree(folder)
         return found
 
     times = np.asarray(sample_times("SPARS100", NREADS, "SQ64SUB"), float)
@@ -113,3 +132,85 @@ def test_cards_of_an_flt(references, run, tmp_path):
     ]  # fmt: skip
     case = Case(raws, 1, gates, [[faults[0], faults[2]], [faults[1]]], extension="SCI")
     assert_right("FLT", shares(case, tmp_path / "raw"))
+
+
+#: A visit of five exposures, some pixels beside each other, with stars enough to compare places.
+VISIT = SETTINGS | {
+    "subarray": "SQ128SUB",
+    "exposures": [{"dither": [0.03 * (7 * k % 60 - 30), 0.03 * (11 * k % 60 - 30)]}
+                  for k in range(60)],
+}  # fmt: skip
+MEMBERS = 5
+
+
+def displaced(pixels, size, rng):
+    """Return what is added to reads when their pointing is off by some pixels, in any direction.
+
+    Of what the sky adds, that is: the zeroth read, the last one, has only reset levels.
+    """
+    turn = 2 * np.pi * rng.random()
+    sky = pixels - pixels[-1:]
+    return shift(sky, (0, size * np.sin(turn), size * np.cos(turn)), order=3, mode="nearest") - sky
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("references", [VISIT], indirect=True)
+def test_cards_of_a_visit(references, run, repository, tmp_path):
+    """Light on one side of an exposure, and one that points elsewhere than it says.
+
+    The image of every read is the same image: no reads are left out of these exposures.
+    """
+    python = repository / ".venvs/hst/bin/python"
+    if not python.exists():
+        pytest.skip(".venvs/hst is not built: make setup-tests")
+    (tmp_path / "raw").mkdir()
+    raws, known, folders = exposures(wfc3, VISIT, tmp_path), {}, count()
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+
+    def flt(path):
+        """Return the FLT of a raw file; that of a raw file without a fault is made once."""
+        key = sha1(path)
+        if key not in known:
+            known[key] = calibrated(run, references, tmp_path / f"flt_{next(folders)}")(path)
+        return known[key]
+
+    def gates(paths):
+        made, folder = [flt(path) for path in paths], tmp_path / f"visit_{next(folders)}"
+        folder.mkdir()
+        image, record = folder / "visit_drz_sci.fits", folder / "visit_drz.json"
+        command = [python, repository / "scripts/wfc3/combine_visit.py", *references[2:],
+                   "--output", image, "--report", record,
+                   *(one["flt"] for one in made)]  # fmt: skip
+        subprocess.run(list(map(str, command)), check=True, capture_output=True, env=environment)
+        rows, numbers = [], {}
+        for k, one in enumerate(made):
+            said = json.loads(one["record"].read_text())["background"][-1]
+            name = one["flt"].stem
+            numbers[name] = k
+            rows += [{"name": f"{name} background left/right", "value": said["ratio"],
+                      "uncertainty": said["ratio_error"]},
+                     {"name": f"{name} noise", "value": said["noise"],
+                      "uncertainty": None}]  # fmt: skip
+        quantities = folder / "quantities.json"
+        quantities.write_text(json.dumps({"quantities": rows}))
+        found = combined(record, quantities, None, {}, (image, image), record)
+        shutil.rmtree(folder)
+        # Exposures of two campaigns have other names.
+        for name, k in numbers.items():
+            found = [replace(one, name=one.name.replace(name, f"exposure {k}")) for one in found]
+        return found
+
+    times = np.asarray(sample_times("SPARS100", NREADS, "SQ128SUB"), float)
+    side = 128
+    left = np.repeat((np.arange(side) < side // 2)[None], side, axis=0) * 1.0
+    faults = [
+        Fault("background of exposure 0", light(0.9 * times[::-1], left), exposure=0),
+        Fault("background of exposure 1", light(0.9 * times[::-1], 1 - left), exposure=1),
+        Fault("shift of exposure 2", displaced, exposure=2),
+    ]  # fmt: skip
+    case = Case(raws, MEMBERS, gates, [faults], extension="SCI", each=4)
+    found = shares(case, tmp_path / "raw")
+    print(found)
+    # One gate, in two exposures: light on the left, and on the right.
+    sides = [found.pop(fault.gate) for fault in faults[:2]]
+    assert_right("visit", found | {"background of an exposure": float(np.mean(sides))})

@@ -120,17 +120,16 @@ def read_noise(
                   _READ["scale"].reason)  # fmt: skip
     # A residual from the mean of n frames has (n - 1) / n of the variance; rows have noise too.
     values = units.values["lnvar"][:, 0] + math.log(n / max(n - 1, 1)) - 2 * math.log(noise)
-    tolerance = 0.1
-    excess = float(np.clip(np.nanmean(values), -tolerance, tolerance))
     gates.append(
         make.mean_against(
             words,
             values,
-            excess,
+            0.0,
             0.0,
             question="sound",
             name="file as written: size",
             null="the noise of the file is that of the frames, in its unit",
+            tolerance=0.1,
         )
     )
     return gates + written_gates(

@@ -161,15 +161,15 @@ def _counted(made, harms):
     slope = slope_of(made.data[good], rate[good], reach=np.inf) if good.any() else math.nan
     words = Words("counts", "counts", "", "slope of the dark on -ln(1 - counts / frames), minus 1",
                   _COUNTED["counts"].size(harms), _COUNTED["counts"].reason)  # fmt: skip
-    # The threshold loses a share of the electrons, which the dark holds: up to 30 % of the slope.
-    excess = slope - 1
-    beyond = excess - float(np.clip(excess, -0.3, 0.4)) if math.isfinite(excess) else 1.0
+    excess = slope - 1 if math.isfinite(slope) else 1.0
     variance = float(np.nansum((rate[good] - np.nanmean(rate[good])) ** 2))
     noise = float(np.nanmedian(made.err[good])) if good.any() else math.nan
     error = noise / math.sqrt(variance) if variance > 0 else math.inf
     if not math.isfinite(error) or error <= 0:
         return make.blind(words, "counts", "the dark is that of its counts", "no pixel has counts")
-    return make.counted(words, "counts", "the dark is that of its counts", beyond, error)
+    # The threshold loses a share of the electrons, which the dark holds: up to 30 % of the slope.
+    return make.counted(words, "counts", "the dark is that of its counts", excess, error,
+                        tolerance=(-0.3, 0.4))  # fmt: skip
 
 
 def synthesized(

@@ -190,7 +190,7 @@ def _instability(product):
             "Standard deviation of the difference active - reference pixels from frame to frame, "
             "over √2. Predicted: for perfect reference pixels. Flagged where the probability of so "
             "large a value by chance is below 1 in 1000. Undetermined where the spectrum does not "
-            "reach below 8 Hz: there the common noise is steeper than the law extrapolated by the "
+            "tell the noise below 8 Hz: there it is steeper than the law extrapolated by the "
             "prediction, which may then be too low."
         ),
     }

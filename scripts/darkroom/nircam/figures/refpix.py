@@ -132,8 +132,8 @@ def _instability(book, table):
         caption += f"Above the prediction with a probability below 1 in 1000 by chance: {over}."
     else:
         caption += (
-            "Here the excess is undetermined: the spectrum does not reach below 8 Hz, where the "
-            "common noise of these detectors is steeper, and the prediction may be too low."
+            "Here the excess is undetermined: the spectrum does not tell the noise below 8 Hz, "
+            "which is steeper in these detectors, and the prediction may be too low."
         )
     panel = Panel("", figure, "Instability by amplifier, measured and predicted")
     book.add(_SECTION, "refpix_instability", "Stability of the reference pixels", caption, [panel])

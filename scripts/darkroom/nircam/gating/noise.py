@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -58,8 +59,8 @@ _BAD, _PARSEVAL = 0.25, 0.01
 # Chance that the scatters of two amplifiers differ as much.
 _CHANCE = 1e-4
 _UNKNOWN = (
-    "the noise spectrum of these ramps does not reach below 8 Hz, so that the scatter of perfect "
-    "reference pixels is not known"
+    "the noise spectrum of these ramps does not tell the noise below 8 Hz, so that the scatter of "
+    "perfect reference pixels is not known"
 )
 
 
@@ -148,12 +149,11 @@ def _against_read_noise(numbers, readnoise, harms):
     found = []
     for row in numbers:
         ratio = 2 * math.log(row["CDS"]) - typical
-        # Read noise is without the slow noise that a line through the groups takes away.
-        excess = float(ratio - np.clip(ratio, -0.1, 0.15))
         error = max(2 * float(row["CDS_ERROR"] / row["CDS"]), 0.01)
         found.append(
+            # Read noise is without the slow noise that a line through the groups takes away.
             make.counted(words, f"spectrum and read noise: amplifier {row['AMPLIFIER']}",
-                         "both give the noise of two reads", excess, error)
+                         "both give the noise of two reads", ratio, error, tolerance=(-0.1, 0.15))
         )  # fmt: skip
     return found
 
@@ -246,13 +246,20 @@ def _instability(rows, scatter, harms):
     found = []
     for row in rows:
         name = f"instability of amplifier {row['AMPLIFIER']}"
-        if not row["JUDGED"]:
+        value, predicted = float(row["VALUE"]), float(row["PREDICTED"])
+        if not (row["JUDGED"] and value > 0 and predicted > 0):
             found.append(make.blind(words, name, null, _UNKNOWN))
             continue
-        value, predicted = float(row["VALUE"]), float(row["PREDICTED"])
-        # The error of the scatter grows with it: that of a scatter as predicted tells what is none.
-        own = float(row["ERROR"]) * predicted / value if value > 0 else 0.0
-        excess, error = max(value - predicted, 0.0), math.hypot(own, float(row["PREDICTED_ERROR"]))
-        if error > 0 and math.isfinite(excess):
-            found.append(make.counted(words, name, null, excess, error))
+        # Of few ramps the prediction is known to a third. One that is too small makes a difference
+        # too large and its error too small; the errors of a ratio are alike either way.
+        ratio = replace(
+            words, unit="ln scatter", harm=math.log1p(words.harm / predicted),
+            measured="ln of the scatter from frame to frame of active minus reference pixels over "
+            "that which the noise spectrum predicts",
+            reason=f"{words.reason}: {words.harm:.3g} DN more than is predicted",
+        )  # fmt: skip
+        error = math.hypot(row["ERROR"] / value, row["PREDICTED_ERROR"] / predicted)
+        if error > 0 and math.isfinite(error):
+            excess = max(math.log(value / predicted), 0.0)
+            found.append(make.counted(ratio, name, null, excess, error))
     return found

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
 _FLAGGED = 0.999
 # Frequency (Hz) below which the spectrum of the common noise of NIRCam's detectors is steeper. A
-# spectrum that begins above it does not constrain the scatter of whole frames.
-_STEEPENS = 8.0
+# spectrum that begins above it does not constrain the scatter of whole frames. Nor does one that
+# does not tell where the steeper part ends, its knee, within _KNEE: of ten ramps of four groups of
+# 128 rows, one fit in eight predicts half of the scatter that there is, as if within 10 %.
+_STEEPENS, _KNEE = 8.0, 0.4
 
 
 @dataclass(frozen=True)
@@ -89,8 +91,8 @@ class Instability:
     p : float
         Probability of so large a value by chance.
     judged : bool
-        True if the spectrum reaches below 8 Hz, where the common noise is steeper; otherwise the
-        prediction may be too low.
+        True if the spectrum determines the common noise below 8 Hz, which is steeper; otherwise
+        the prediction may be too low.
     flagged : bool
         True if `judged` and p < 0.001.
     """
@@ -174,7 +176,7 @@ def instabilities(
     noise = (float(np.mean(levels.noise)), sigma)
     counts = np.stack([levels.nactive, pixels])
     expected, relative_error = predict.instability(fit, readout, noise, counts)
-    judged = fit.lowest_frequency < _STEEPENS
+    judged = fit.lowest_frequency < _STEEPENS and _knee_error(fit) < _KNEE
     found = []
     for amplifier in range(readout.noutputs):
         series = [
@@ -202,6 +204,14 @@ def instabilities(
             )
         )
     return found
+
+
+def _knee_error(fit):
+    """Return the relative error of the knee of the low-frequency excess; infinite without one."""
+    if not fit.layout.excess:
+        return np.inf
+    place = fit.layout.names.index("excess_knee")
+    return float(np.sqrt(fit.covariance[place, place]))
 
 
 def scatters(levels: Levels) -> list[Scatter]:

@@ -236,7 +236,7 @@ def report(made: ReferencePixelResult, path: StrPath | None = None) -> None:
         if row["judged"]:
             text, excess = text + ("yes" if row["flagged"] else "no"), row["excess"]
         else:
-            text += "undetermined, since the spectrum does not reach below 8 Hz"
+            text += "undetermined, since the spectrum does not tell the noise below 8 Hz"
         name = f"instability of the reference pixels, amplifier {row['amplifier']}"
         entries.append(quantity(name, excess, "DN", text))
     for row in made.tables["SCATTER"]:

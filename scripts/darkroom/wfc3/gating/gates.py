@@ -95,8 +95,7 @@ def _as_written(images, treated, harms):
     inside = (x >= 0) & (y >= 0) & (x < before.shape[1]) & (y < before.shape[0])
     shown = np.full(image.shape, np.nan)
     shown[inside] = before[y[inside], x[inside]]
-    tolerance = _LIKE + _LIMB * treated
-    return quadrants(image, shown, tolerance, harms, _VISIT["written"])
+    return quadrants(image, shown, _LIKE, _LIMB * treated, harms, _VISIT["written"])
 
 
 def _set(said: Mapping[str, Any], expected: Collection[str] | None) -> Gate:

@@ -33,6 +33,8 @@ _FLT = of_product(HARMS, "flt")
 _LOST, _TIME = 0.02, 1e-3
 # Size of the noise against that of ERR: median and robust scatter of the sky agree within this.
 _NOISE_ERROR, _QUADRANT = 0.05, 0.1
+# What a limb in its reads takes from the slope of an FLT: up to half of the sources.
+_LIMB = 0.4
 _MAD, _FEWEST, _BRIGHT = 1.4826, 64, 4.0
 
 
@@ -63,8 +65,8 @@ def single(
     gates = [_time(exptime, said, time), _given_up(quality)]
     gates += intervals(quality, sky, harms)
     gates += _sides(sky, harms) + _noise(sky, harms) + _level(image, sky, harms)
-    # A limb in the reads takes up to half of the sources from the fit to all of them.
-    return gates + quadrants(image, before, _QUADRANT if said["done"] == "none" else 0.5, harms)
+    limb = 0.0 if said["done"] == "none" else _LIMB
+    return gates + quadrants(image, before, _QUADRANT, limb, harms)
 
 
 def _time(exptime, said, time):
@@ -157,9 +159,9 @@ def _noise(sky, harms):
                   _FLT["noise"].size(harms), _FLT["noise"].reason)  # fmt: skip
     # The pixels of the sky differ by flat and faint sources, and ERR holds the read noise of all
     # reads: 15 % either way.
-    found = math.log(noise / error)
     return [make.counted(words, "noise of the sky", "the noise is that of ERR",
-                         found - float(np.clip(found, -0.15, 0.15)), _NOISE_ERROR)]  # fmt: skip
+                         math.log(noise / error), _NOISE_ERROR,
+                         tolerance=(-0.15, 0.15))]  # fmt: skip
 
 
 def _level(image, sky, harms):
@@ -171,13 +173,14 @@ def _level(image, sky, harms):
     if not math.isfinite(found):
         return [make.blind(words, "size", null, "there is no background")]
     # Sources raise the median over that of the sky.
-    return [make.counted(words, "size", null, found - float(np.clip(found, -0.1, 0.2)), 0.01)]
+    return [make.counted(words, "size", null, found, 0.01, tolerance=(-0.1, 0.2))]
 
 
 def quadrants(
     image: np.ndarray,
     before: np.ndarray,
     tolerance: float,
+    limb: float,
     harms: Mapping[str, float],
     harm: Harm = _FLT["written"],
 ) -> list[Gate]:
@@ -189,12 +192,17 @@ def quadrants(
         Treated, and with every read.
     tolerance : float
         By how much the slope may differ from 1 for a good reason.
+    limb : float
+        By how much more, since a limb in the reads that were left out takes sources from the fit
+        to all of them. What it may take is no fault: the harm begins beyond it.
     harms : dict
     harm : Harm
         Smallest deviation that matters.
     """
+    tolerance += limb
+    taken = f"; {limb:.2g} of it a limb in the reads may have taken" if limb else ""
     words = Words("file as written", "written", "", "slope of the file on the one with every read, "
-                  "minus 1", harm.size(harms), harm.reason)  # fmt: skip
+                  "minus 1", harm.size(harms) + limb, harm.reason + taken)  # fmt: skip
     ny, nx = image.shape
     found = []
     for name, rows, columns in (
@@ -208,9 +216,8 @@ def quadrants(
         if not math.isfinite(slope):
             found.append(make.blind(words, gate_name, null, "there are no sources"))
             continue
-        excess = slope - 1
-        beyond = excess - float(np.clip(excess, -tolerance, tolerance))
-        found.append(make.counted(words, gate_name, null, beyond, error))
+        found.append(make.counted(words, gate_name, null, slope - 1, error,
+                                  tolerance=(-tolerance, tolerance)))  # fmt: skip
     return found
 
 
