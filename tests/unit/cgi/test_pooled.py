@@ -69,6 +69,24 @@ def geometry(tmp_path):
     return tiny_geometry(tmp_path)
 
 
+@pytest.mark.parametrize("key", [(1.5, 100.0), (30.0, 30.0), (5000.0, 2.0)])
+def test_a_level_of_one_stack_leaves_the_stated_share_in_its_residual(geometry, key):
+    """The fit follows the rest; gates judge the level by it."""
+    maps, _ = truth(geometry, np.random.default_rng(1))
+
+    def report(light):
+        rng = np.random.default_rng(2)
+        fit = fit_pooled(sources(geometry, maps, 40, rng, leaking=key, light=light), geometry)
+        [found] = [r for r in fit.used if (r.stack.commanded_gain, r.stack.exptime) == key]
+        return found
+
+    light = 3.0
+    before, after = report(0.0), report(light)
+    response = (after.residual - before.residual) / light
+    assert response == pytest.approx(before.residual_share, rel=0.03)
+    assert 0 < before.residual_share < 1
+
+
 @pytest.mark.parametrize("hard", [{}, WORST], ids=["plain", "hot-masked-odd"])
 def test_eight_frames_a_stack_unbiased_true_errors_less_noise_than_the_peer(geometry, hard):
     check(realise(geometry, 8, 40, seed=8, **hard))

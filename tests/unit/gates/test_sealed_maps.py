@@ -82,7 +82,7 @@ def maps_gates(one, folder):
     means = np.array([stack.mean(axis=0) for stack in frames])
     maps, design = fitted(means)
     table = {name: [] for name in ("EXPTIME", "EMGAIN", "EMGAIN_C", "NOISE", "EXPNOISE",
-                                   "RESIDUAL", "RESERR", "USED", "KGAIN")}  # fmt: skip
+                                   "RESIDUAL", "RESERR", "RESSHARE", "USED", "KGAIN")}  # fmt: skip
     rows, facts, expected = {"FILE": [], "EXPTIME": [], "EMGAIN": []}, {}, []
     levels = np.median(means, axis=(1, 2))
     # Noise of a pixel's mean, and of the level of a stack: that of its frames and of its pixels.
@@ -99,7 +99,7 @@ def maps_gates(one, folder):
         spread = 1.4826 * np.median(np.abs(centred)) * gain * np.sqrt(N / (N - 1))
         for name, value in zip(table, (time, gain, gain, spread, usual,
                                        gain * (levels[k] - share @ levels[others]),
-                                       gain * error, True, 8.7),
+                                       gain * error, 1.0, True, 8.7),
                                strict=True):  # fmt: skip
             table[name].append(value)
         for number, frame in enumerate(frames[k]):

@@ -188,6 +188,7 @@ def _stacks_table(maps):
         "OFFSERR": ("electron", lambda r: r.offset_error),
         "RESIDUAL": ("electron", lambda r: r.residual),
         "RESERR": ("electron", lambda r: r.residual_error),
+        "RESSHARE": ("", lambda r: r.residual_share),
     }
     columns = {name: [float(value(r)) for r in reports] for name, (_, value) in numbers.items()}
     columns |= {

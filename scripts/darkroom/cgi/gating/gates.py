@@ -141,7 +141,10 @@ def _of_stack(stack: Mapping[str, Any], harms: Mapping[str, float]) -> list[Gate
         null = "the noise is that of the electronics, the EM gain and the dark signal"
         ratio = math.log(noise / model)
         found.append(make.counted(words, f"noise of the {_name(stack)}", null, ratio, _NOISE_ERROR))
-    level, error = float(stack["RESIDUAL"]), float(stack["RESERR"])
+    # The fit follows each stack in part: the residual is less than what the others do not predict.
+    share = float(stack["RESSHARE"])
+    level, error = (float(stack[name]) / share if share > 0 else math.nan
+                    for name in ("RESIDUAL", "RESERR"))  # fmt: skip
     if math.isfinite(level) and error > 0:
         words = Words(
             "level",

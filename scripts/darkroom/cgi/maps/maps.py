@@ -64,6 +64,8 @@ class StackReport:
         Noise expected from read noise and the charge of normal pixels [e-]; NaN when unknown.
     residual, residual_error : float
         Mean over the imaging area of (mean frame - fit), and its error [e-].
+    residual_share : float
+        Share of a level of this stack alone that is in the residual: the fit follows the rest.
     """
 
     stack: Stack
@@ -78,6 +80,7 @@ class StackReport:
     expected_noise: float = np.nan
     residual: float = np.nan
     residual_error: float = np.nan
+    residual_share: float = np.nan
 
 
 @dataclass

@@ -115,7 +115,7 @@ class _PooledFit:
         self.workspace = workspace_for(nx * max(s.stop - s.start for s in strips(ny)))
         nstacks = len(used)
         self.count_sums = np.zeros(nstacks)
-        self.noise_sums, self.residual_sums = np.zeros((nstacks, 2)), np.zeros((nstacks, 2))
+        self.noise_sums, self.residual_sums = np.zeros((nstacks, 2)), np.zeros((nstacks, 3))
         self.maps = NoiseMaps(
             estimator="pooled",
             data=np.empty((3, ny, nx), dtype),
@@ -158,11 +158,11 @@ class _PooledFit:
         maps.dq[rows] = np.where(known, 0, flags | NONFINITE).reshape(shape)
         maps.unreliable[rows] = unreliable.reshape(shape)
         self.count_sums += strip.count.sum(axis=1)
-        number, residual, residual_variance = strip.imaging_sums()
+        number, *sums = strip.imaging_sums()
         variance = strip.variance[:, IMAGING]
         here = np.where(strip.absent, 0, number)
         self.noise_sums += np.column_stack([here * variance, here])
-        self.residual_sums += np.column_stack([residual, residual_variance])
+        self.residual_sums += np.column_stack(sums)
 
     def finish(self):
         """Compute the results that need the full frame."""
@@ -179,6 +179,7 @@ class _PooledFit:
             noise = np.sqrt(self.noise_sums[:, 0] / pixels)
             residual = self.residual_sums[:, 0] / pixels
             residual_error = np.sqrt(self.residual_sums[:, 1]) / pixels
+            left = self.residual_sums[:, 1] / self.residual_sums[:, 2]
         for m, report in enumerate(maps.used):
             report.mean_count = self.count_sums[m] / (ny * nx)
             report.level, report.offset = self.offsets.level[m], self.offsets.offset[m]
@@ -186,6 +187,7 @@ class _PooledFit:
             report.corrected = bool(self.subtracted[m])
             report.noise = noise[m]
             report.residual, report.residual_error = residual[m], residual_error[m]
+            report.residual_share = left[m]
         maps.warnings += _offset_warnings(maps.used, self.offsets) + self.chosen.warnings
         fixed, cic, dark = (plane[imaging] for plane in maps.data)
         maps.means = {

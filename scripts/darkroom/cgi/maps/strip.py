@@ -252,7 +252,7 @@ class Strip:
         with np.errstate(invalid="ignore", divide="ignore"):
             return 1 - self.chi2 / self._null * ((self.usable - 1) / (self.usable - 3))
 
-    def imaging_sums(self) -> tuple[float, np.ndarray, np.ndarray]:
+    def imaging_sums(self) -> tuple[float, np.ndarray, np.ndarray, np.ndarray]:
         """Return the sums over the imaging area for the stacks' reports.
 
         Returns
@@ -261,11 +261,16 @@ class Strip:
             Number of pixels that could be fitted.
         residual, variance : (M,) arrays
             Sum over these pixels of (mean - fit) [e-], and the variance of that sum [e-²].
+        alone : (M,) array
+            Variance of the sum of the mean alone [e-²]. A level of one stack alone leaves the share
+            variance / alone of itself in the residual: the fit follows the rest.
         """
         number, count = self._sums[IMAGING, 3], self._pool.typical_count(IMAGING)
         if not count.all():
-            return number, self.residuals[:, IMAGING], np.full(len(count), np.nan)
+            unknown = np.full(len(count), np.nan)
+            return number, self.residuals[:, IMAGING], unknown, unknown
         variance = self.variance[:, IMAGING] / count
         inverse = np.linalg.pinv(self._matrix.T @ (self._matrix / variance[:, None]))
         fitted = ((self._matrix @ inverse) * self._matrix).sum(axis=1)
-        return number, self.residuals[:, IMAGING], number * (variance - fitted)
+        left = number * (variance - fitted)
+        return number, self.residuals[:, IMAGING], left, number * variance
