@@ -6,6 +6,7 @@ ramps of 150 groups they would take 2 GB. Whoever needs them reads one ramp afte
 
 from __future__ import annotations
 
+import errno
 import tempfile
 import weakref
 from collections.abc import Iterator
@@ -44,7 +45,8 @@ class KeptArrays:
         place, shape, dtype = self._places[index]
         self._file.seek(place)
         array = np.empty(shape, dtype)
-        self._file.readinto(array.data)
+        if self._file.readinto(array.data) != array.nbytes:
+            raise OSError(errno.EIO, "a temporary file has lost its end")
         return array
 
     def __iter__(self) -> Iterator[np.ndarray]:
