@@ -98,6 +98,7 @@ def main() -> None:
     from darkroom.atomic import write_text
     from darkroom.fits.content import content_sha256
     from darkroom.fits.describe import stem
+    from darkroom.integrity.watch import content_of
     from darkroom.memory import kept_large
 
     lines = []
@@ -105,7 +106,9 @@ def main() -> None:
         output = Path(arguments.output_dir) / f"{stem(path)}_dsub.fits"
         with kept_large():
             subtract(arguments, path, output)
-        lines += [f"# content sha256 {content_sha256(output)}", str(output)]
+        # Recorded as it was written: it is not read again.
+        content = content_of(output) or content_sha256(output)
+        lines += [f"# content sha256 {content}", str(output)]
     if arguments.list:
         write_text(arguments.list, "\n".join(lines) + "\n")
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from astropy.io import fits
 
-from darkroom.fits.structure import CARD, padded, walk_hdus
+from darkroom.fits.structure import CARD, walk_hdus
 from darkroom.fits.verify import primary_header
+from darkroom.integrity import digests
 
 if TYPE_CHECKING:
     from darkroom.hints import StrPath
 
 # The cards that state the time of writing, or depend on it.
 _TIME_CARDS = (b"DATE    ", b"CHECKSUM")
-_BLOCK = 1 << 20
 
 
 def content_sha256(path: StrPath) -> str:
@@ -28,21 +29,61 @@ def content_sha256(path: StrPath) -> str:
     ----------
     path : path-like
         A FITS file that is not compressed.
+
+    Raises
+    ------
+    InputError
+        As by `darkroom.fits.structure.walk_hdus`.
     """
-    path = Path(path)
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        for hdu in walk_hdus(path):
-            for start in range(0, len(hdu.header), CARD):
-                if hdu.header[start : start + 8] not in _TIME_CARDS:
-                    digest.update(hdu.header[start : start + CARD])
-            stream.seek(hdu.data_start)
-            left = padded(hdu.data_bytes)
-            while left:
-                block = stream.read(min(left, _BLOCK))
-                digest.update(block)
-                left -= len(block)
-    return digest.hexdigest()
+    return both_sha256(path)[1]
+
+
+def both_sha256(path: StrPath) -> tuple[str, str]:
+    """Return the SHA-256 of a FITS file's bytes and that of its content, from one reading.
+
+    Parameters
+    ----------
+    path : path-like
+        A FITS file that is not compressed.
+
+    Raises
+    ------
+    InputError
+        As by `darkroom.fits.structure.walk_hdus`.
+    """
+    content = hashlib.sha256()
+    # Where the next card that is left out begins; the last is behind the end of any file.
+    cards = iter([*_time_cards(Path(path)), sys.maxsize])
+    card, position = next(cards), 0
+
+    def take(block: memoryview) -> None:
+        """Add a block to the content, but for the bytes of the cards that are left out."""
+        nonlocal card, position
+        begin, end = position, position + len(block)
+        while card < end:
+            content.update(block[begin - position : max(card, begin) - position])
+            begin = min(card + CARD, end)
+            if card + CARD > end:
+                break  # the next block begins with the rest of it
+            card = next(cards)
+        content.update(block[begin - position :])
+        position = end
+
+    before = digests.signature(path)
+    sha256 = digests.read_sha256(path, take)
+    if digests.signature(path) == before:
+        digests.remember(path, sha256)
+    return sha256, content.hexdigest()
+
+
+def _time_cards(path: Path) -> list[int]:
+    """Return the first byte of each card that states the time of writing, or depends on it."""
+    return [
+        hdu.data_start - len(hdu.header) + start
+        for hdu in walk_hdus(path)
+        for start in range(0, len(hdu.header), CARD)
+        if hdu.header[start : start + 8] in _TIME_CARDS
+    ]
 
 
 def is_product(path: StrPath) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 _BLOCK = 1 << 20
 # {signature: SHA-256}: a signature belongs to one file in one state.
 _known: dict[Signature, str] = {}
+# Files that a thread is summing: another that asks for the same sum waits for it.
+_summing: dict[Signature, threading.Lock] = {}
+os.register_at_fork(after_in_child=_summing.clear)
 
 
 def absolute(path: StrPath) -> str:
@@ -41,9 +45,11 @@ def sha256(path: StrPath) -> str:
     before = signature(path)
     if before in _known:
         return _known[before]
-    found = read_sha256(path)
-    if signature(path) == before:
-        _known[before] = found
+    with _summing.setdefault(before, threading.Lock()):
+        found = _known.get(before) or read_sha256(path)
+        if signature(path) == before:
+            _known[before] = found
+    _summing.pop(before, None)
     return found
 
 

@@ -121,13 +121,12 @@ def _record_of(file: str, inputs: Inputs) -> Record:
 
 def _digests(path: str) -> tuple[str, str]:
     """Return the SHA-256 of a file and, of a FITS product, that of its content."""
-    sha256 = digests.sha256(path)
     with Path(path).open("rb") as stream:
         if stream.read(6) != b"SIMPLE":
-            return sha256, ""
-    from darkroom.fits.content import content_sha256, is_product
+            return digests.sha256(path), ""
+    from darkroom.fits.content import both_sha256, is_product
 
     try:
-        return sha256, content_sha256(path) if is_product(path) else ""
+        return both_sha256(path) if is_product(path) else (digests.sha256(path), "")
     except InputError:
-        return sha256, ""
+        return digests.sha256(path), ""

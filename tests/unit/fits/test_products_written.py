@@ -1,5 +1,6 @@
 """A product is whole, says where it comes from, and is the same whenever it is made."""
 
+import hashlib
 import time
 
 import numpy as np
@@ -7,9 +8,10 @@ import pytest
 from astropy.io import fits
 
 from darkroom.atomic import written_atomically
-from darkroom.fits.content import content_sha256, is_product
+from darkroom.fits.content import both_sha256, content_sha256, is_product
 from darkroom.fits.verify import verify
 from darkroom.fits.write import write
+from darkroom.integrity import digests
 from darkroom.provenance import settings_digest, sha256, stamp
 
 
@@ -73,3 +75,29 @@ def test_an_orphaned_writer_cannot_overwrite(tmp_path):
             assert again == orphan
             again.write_text("new")
     assert path.read_text() == "new"
+
+
+@pytest.mark.parametrize("filler", range(14))
+def test_the_content_leaves_out_cards_wherever_a_block_of_reading_ends(
+    tmp_path, monkeypatch, filler
+):
+    header = fits.Header()
+    for number in range(filler):
+        header[f"KEY{number}"] = number
+    header["DATE"] = "2026-01-01"
+    path = tmp_path / "a.fits"
+    fits.HDUList(
+        [fits.PrimaryHDU(np.arange(9), header), fits.ImageHDU(np.arange(4.0), header)]
+    ).writeto(path, checksum=True)
+    # Blocks that are shorter than a card, that end within one, and that hold all.
+    monkeypatch.setattr(digests, "_BLOCK", [7, 80, 100, 1000, 1 << 20][filler % 5])
+    text = path.read_bytes()
+    kept = b"".join(
+        text[start : start + 80]
+        for start in range(0, len(text), 80)
+        if text[start : start + 8] not in (b"DATE    ", b"CHECKSUM")
+    )
+    assert both_sha256(path) == (
+        hashlib.sha256(text).hexdigest(),
+        hashlib.sha256(kept).hexdigest(),
+    )

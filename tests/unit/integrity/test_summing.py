@@ -212,3 +212,45 @@ def test_a_file_that_has_grown_beyond_bounds_is_not_even_read(root):
     expect(root / "n.fits", sha("of any size"), "the list")
     assert (root / "n.fits").read_text() == "of any size"
     forget()
+
+
+def test_two_threads_that_ask_for_one_sum_read_the_file_once(tmp_path, monkeypatch):
+    path = tmp_path / "a.txt"
+    path.write_text("whole")
+    begun, go_on, reads = threading.Event(), threading.Event(), []
+
+    def slowly(path):
+        reads.append(path)
+        begun.set()
+        assert go_on.wait(30)
+        return read(path)
+
+    read = digests.read_sha256
+    monkeypatch.setattr(digests, "read_sha256", slowly)
+    found = []
+    threads = [
+        threading.Thread(target=lambda: found.append(digests.sha256(path))) for _ in range(3)
+    ]
+    threads[0].start()
+    assert begun.wait(30)
+    for thread in threads[1:]:
+        thread.start()
+    go_on.set()
+    for thread in threads:
+        thread.join()
+    assert reads == [path]
+    assert found == [sha("whole")] * 3
+
+
+def test_a_sum_that_cannot_be_computed_keeps_nobody_waiting(tmp_path, monkeypatch):
+    path = tmp_path / "a.txt"
+    path.write_text("whole")
+
+    def fail(path):
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(digests, "read_sha256", fail)
+        with pytest.raises(OSError, match="Input/output error"):
+            digests.sha256(path)
+    assert digests.sha256(path) == sha("whole")
