@@ -1,6 +1,7 @@
-"""What comparing, recording and flushing cost a campaign: its programs with and without them.
+"""What comparing, recording and flushing cost a campaign: with and without them.
 
     .venv/bin/python benchmarks/integrity.py [--only ccd nircam] [--rounds 6] [--folder FOLDER]
+    .venv/bin/python benchmarks/integrity.py --whole [...]
 
 A campaign of each instrument is run once by the workflow. Its programs, all but those that fetch
 and simulate, are then run again from their fetched exposures, each in two checkouts by turns: one
@@ -8,6 +9,9 @@ as it is, and a copy in which nothing is watched, compared, recorded, sealed, no
 flushed, and lists state no sums. What is printed is the mean, with its standard error, of the
 difference in CPU seconds (user and system), in all and by program. The first pair warms both
 checkouts and does not count. What Snakemake itself does is in neither.
+
+With --whole, the whole campaign is run from its lock by turns in both checkouts, Snakemake and
+fetching included; one side after the other, so that the error is larger.
 """
 
 from __future__ import annotations
@@ -177,6 +181,23 @@ def run_again(sides: list[Path], name: str, commands: list[str]) -> list[dict[st
     return spent
 
 
+def run_whole(sides: list[Path], name: str, number: int) -> list[dict[str, float]]:
+    """Run a whole campaign from its lock in both checkouts; which comes first changes.
+
+    Returns
+    -------
+    list of dict
+        CPU seconds of either side.
+    """
+    spent: list[dict[str, float]] = [{} for _ in sides]
+    for which in (0, 1) if number % 2 else (1, 0):
+        shutil.rmtree(sides[which] / "results", ignore_errors=True)
+        command = f"{sys.executable} -m snakemake all --cores 1 --quiet all"
+        command += f" --config campaign={name}.yaml"
+        spent[which]["the whole campaign"] = cpu_of(command, sides[which])
+    return spent
+
+
 def error_of(values: list[float]) -> float:
     """Return the standard error of a mean."""
     return statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else float("nan")
@@ -201,6 +222,7 @@ def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="+", choices=[*campaigns()], default=[*campaigns()])
+    parser.add_argument("--whole", action="store_true", help="with Snakemake and fetching")
     parser.add_argument("--rounds", type=int, default=6, help="pairs that count (default: 6)")
     parser.add_argument("--folder", type=Path, help="where to work (default: a temporary folder)")
     arguments = parser.parse_args()
@@ -217,7 +239,11 @@ def main() -> None:
                 shutil.copy(sides[0] / f"{name}{end}", sides[1])
             pairs = []
             for number in range(arguments.rounds + 1):
-                spent = run_again(sides, name, commands)
+                spent = (
+                    run_whole(sides, name, number)
+                    if arguments.whole
+                    else run_again(sides, name, commands)
+                )
                 sums = ", ".join(f"{sum(side.values()):.2f}" for side in spent)
                 print(f"load {os.getloadavg()[0]:.1f}: {sums}", flush=True)
                 if number:
