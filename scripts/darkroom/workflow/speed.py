@@ -88,6 +88,63 @@ def evaluate_once(scheduler_class: Any) -> None:
     scheduler_class._schedule_reevalutation = reevaluate
 
 
+def find_by_end(index_class: Any) -> None:
+    """Let Snakemake look up the rules that make a file by how its name ends.
+
+    It looks at all rules whose outputs begin as the file does, and at all outputs of those that
+    end as it does: in a workflow whose outputs all lie in one folder the first are all of its
+    rules, for each input of each job.
+
+    Parameters
+    ----------
+    index_class : type
+        ``snakemake.output_index.OutputIndex``.
+    """
+
+    def init(self: Any, rules: Iterable[Any]) -> None:
+        self._found, self._ends = {}, {}
+        for rule in rules:
+            for product in rule.products():
+                end, start = str(product.constant_suffix()), str(product.constant_prefix())
+                self._ends.setdefault(end, []).append((start, product, rule))
+        self._lengths = sorted({len(end) for end in self._ends})
+
+    def match_producers(self: Any, target: str) -> set[Any]:
+        name = str(target)
+        if name not in self._found:
+            length = len(name)
+            self._found[name] = {
+                rule
+                for tail in self._lengths
+                if tail <= length
+                for start, product, rule in self._ends.get(name[length - tail :], ())
+                if name.startswith(start) and product.match(name)
+            }
+        return set(self._found[name])
+
+    index_class.__init__, index_class.match_producers = init, match_producers
+
+
+def know_environments(job_class: Any) -> None:
+    """Let Snakemake take the environment of a rule that names one file without asking each job.
+
+    To ask a job it evaluates all parameters of the job, which a plan does not need otherwise.
+
+    Parameters
+    ----------
+    job_class : type
+        ``snakemake.jobs.Job``.
+    """
+    ask: Callable[[Any], Any] = job_class.conda_env_spec.fget
+
+    def conda_env_spec(self: Any) -> Any:
+        if self._conda_env_spec is None and not callable(self.rule._conda_env):
+            self._conda_env_spec = self.rule.expand_conda_env(self.wildcards_dict)
+        return ask(self)
+
+    job_class.conda_env_spec = property(conda_env_spec)
+
+
 def remember_signatures(rules: Iterable[Any]) -> None:
     """Store the signature of every function of the rules in its ``__signature__``.
 

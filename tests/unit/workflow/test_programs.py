@@ -13,6 +13,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from snakemake.io import IOFile
+from snakemake.output_index import OutputIndex
 
 from darkroom.errors import DarkroomError
 from darkroom.workflow import programs as workflow
@@ -271,3 +273,57 @@ def test_the_scheduler_waits_for_one_reason_at_a_time():
     assert not scheduler._open_jobs.acquire(timeout=0.1)
     scheduler._schedule_reevalutation(0.01)
     assert scheduler._open_jobs.acquire(timeout=10)
+
+
+def test_rules_are_found_by_how_the_name_of_a_file_ends():
+    class Rule:
+        def __init__(self, *patterns):
+            self.files = [IOFile(pattern) for pattern in patterns]
+
+        def products(self):
+            return iter(self.files)
+
+        def is_producer(self, target):
+            return any(file.match(target) for file in self.files)
+
+    class Faster(OutputIndex):
+        pass
+
+    speed.find_by_end(Faster)
+    rules = [
+        Rule("r/{item}/flat.fits", "r/{item}/{name}_flat.fits"),
+        Rule("r/{item}/{name}.fits"),
+        Rule("r/{item}/list"),
+        Rule("r/report/index.html"),
+        Rule("{any}"),
+        Rule("r/{item,[a-z]+}/{name}.json"),
+    ]
+    known, faster = OutputIndex(rules), Faster(rules)
+    targets = (
+        "r/a/flat.fits", "r/a/b_flat.fits", "r/a/b.fits", "r/a/list", "r/report/index.html", "x",
+        "r/a/b.json", "r/1/b.json", "r/list", "list", "s/a/list", "",
+    )  # fmt: skip
+    for _ in range(2):
+        for target in targets:
+            assert faster.match_producers(target) == known.match_producers(target)
+    # Who asks may change what it was given.
+    faster.match_producers("r/a/flat.fits").clear()
+    assert faster.match_producers("r/a/flat.fits") == {rules[0], rules[1], rules[4]}
+
+
+@pytest.mark.parametrize("environment", ["'env.yaml'", "lambda wildcards: 'env.yaml'"])
+def test_parameters_are_not_evaluated_to_know_an_environment(tmp_path, environment):
+    scripts = Path(__file__).parents[3] / "scripts"
+    (tmp_path / "env.yaml").write_text("dependencies: []\n")
+    (tmp_path / "Snakefile").write_text(
+        f"import sys\nsys.path.insert(0, {str(scripts)!r})\nimport snakemake.jobs\n"
+        "from darkroom.workflow.speed import know_environments\n"
+        "know_environments(snakemake.jobs.Job)\n"
+        f"rule one:\n    output: 'one'\n    conda: {environment}\n"
+        "    params: seen=lambda wildcards: open('evaluated', 'w').close()\n"
+        "    shell: 'touch {output}'\n"
+    )
+    command = [sys.executable, "-m", "snakemake", "-n", "--quiet"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    # A function may ask for the parameters.
+    assert (tmp_path / "evaluated").exists() == environment.startswith("lambda")
