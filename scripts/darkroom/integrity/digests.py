@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from io import FileIO
 
     from darkroom.hints import StrPath
 
@@ -45,8 +46,9 @@ def sha256(path: StrPath) -> str:
     before = signature(path)
     if before in _known:
         return _known[before]
-    with _summing.setdefault(before, threading.Lock()):
-        found = _known.get(before) or read_sha256(path)
+    # Opened before another thread is waited for: who watches what is opened may wait, too.
+    with _opened(path) as stream, _summing.setdefault(before, threading.Lock()):
+        found = _known.get(before) or _sum_of(stream)
         if signature(path) == before:
             _known[before] = found
     _summing.pop(before, None)
@@ -63,15 +65,24 @@ def read_sha256(path: StrPath, seen: Callable[[memoryview], object] | None = Non
     seen : callable, optional
         Called with each block of bytes that was read.
     """
+    with _opened(path) as stream:
+        return _sum_of(stream, seen)
+
+
+def _opened(path: StrPath) -> FileIO:
+    return Path(path).open("rb", buffering=0)
+
+
+def _sum_of(stream: FileIO, seen: Callable[[memoryview], object] | None = None) -> str:
+    """Return the SHA-256 of an open file; no other is opened here."""
     digest = hashlib.sha256()
-    with Path(path).open("rb", buffering=0) as stream:
-        # The memory of a block takes longer to fill with zeros than a small file to read.
-        size = os.fstat(stream.fileno()).st_size
-        block = memoryview(bytearray(min(max(size, 1), _BLOCK)))
-        while count := stream.readinto(block):
-            digest.update(block[:count])
-            if seen is not None:
-                seen(block[:count])
+    # The memory of a block takes longer to fill with zeros than a small file to read.
+    size = os.fstat(stream.fileno()).st_size
+    block = memoryview(bytearray(min(max(size, 1), _BLOCK)))
+    while count := stream.readinto(block):
+        digest.update(block[:count])
+        if seen is not None:
+            seen(block[:count])
     return digest.hexdigest()
 
 

@@ -61,7 +61,7 @@ def test_a_file_read_in_passing_is_not_read_again(root):
     passing.update(0, b"whole")
     passing.finish()
     reads = []
-    watch.digests.read_sha256 = lambda path, *_: reads.append(path)
+    watch.digests._sum_of = lambda stream, *_: reads.append(stream)
     settle()
     assert reads == []
     assert seen.reads[str(root / "a.txt")].expected == sha("whole")
@@ -219,14 +219,14 @@ def test_two_threads_that_ask_for_one_sum_read_the_file_once(tmp_path, monkeypat
     path.write_text("whole")
     begun, go_on, reads = threading.Event(), threading.Event(), []
 
-    def slowly(path):
-        reads.append(path)
+    def slowly(stream):
+        reads.append(stream.name)
         begun.set()
         assert go_on.wait(30)
-        return read(path)
+        return read(stream)
 
-    read = digests.read_sha256
-    monkeypatch.setattr(digests, "read_sha256", slowly)
+    read = digests._sum_of
+    monkeypatch.setattr(digests, "_sum_of", slowly)
     found = []
     threads = [
         threading.Thread(target=lambda: found.append(digests.sha256(path))) for _ in range(3)
@@ -238,7 +238,7 @@ def test_two_threads_that_ask_for_one_sum_read_the_file_once(tmp_path, monkeypat
     go_on.set()
     for thread in threads:
         thread.join()
-    assert reads == [path]
+    assert reads == [str(path)]
     assert found == [sha("whole")] * 3
 
 
@@ -246,11 +246,35 @@ def test_a_sum_that_cannot_be_computed_keeps_nobody_waiting(tmp_path, monkeypatc
     path = tmp_path / "a.txt"
     path.write_text("whole")
 
-    def fail(path):
+    def fail(stream):
         raise OSError(5, "Input/output error")
 
     with monkeypatch.context() as patch:
-        patch.setattr(digests, "read_sha256", fail)
+        patch.setattr(digests, "_sum_of", fail)
         with pytest.raises(OSError, match="Input/output error"):
             digests.sha256(path)
     assert digests.sha256(path) == sha("whole")
+
+
+@in_a_process
+def test_whoever_sums_reads_and_compares_at_once_waits_for_nobody_in_a_circle(root):
+    """A sum opens a file, which is looked at when it is opened, which sums it."""
+
+    def work(number):
+        for turn in range(40):
+            digests.sha256(root / f"{(turn + number) % 7}.txt")
+            (root / f"{(turn * number) % 7}.txt").read_text()
+            compare(root / f"{turn % 7}.txt")
+            settle(root / "b.txt")
+            digests._known.clear()
+
+    for number in range(7):
+        write_text(root / f"{number}.txt", "x" * number * 40_000)
+    forget()
+    digests._known.clear()
+    threads = [threading.Thread(target=work, args=(number,), daemon=True) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not any(thread.is_alive() for thread in threads)
