@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from scipy import special
 
 from darkroom.nircam.ramps.robust import mad_deviation, median
 from darkroom.nircam.spectrum.sums import LineFitSums
 from darkroom.nircam.spectrum.weak import weak_noise
+
+if TYPE_CHECKING:
+    from darkroom.nircam.spectrum.source import RampSource
 
 _SAMPLE_ROWS = 64
 # A pixel is left out of an integration when its residuals are too large or too small (probabilities
@@ -22,13 +27,20 @@ _ROW_LIMIT = 6.0
 class Typical:
     """What is typical of the pixels of each amplifier of a ramp, from a sample of rows.
 
+    Parameters
+    ----------
+    source : darkroom.nircam.spectrum.source.RampSource
+        Dark ramps of one detector.
+    ramp : int
+        Number of the ramp, from 0.
+
     Attributes
     ----------
     offsets, noise, dof
-        As of `RampFit`.
+        As of `darkroom.nircam.spectrum.ramp.RampFit`.
     """
 
-    def __init__(self, source, ramp):
+    def __init__(self, source: RampSource, ramp: int) -> None:
         readout, ngroups = source.readout, source.ngroups(ramp)
         self._width, self._nu = readout.columns_per_amplifier, ngroups - 2
         sample = _Sample(source)
@@ -66,12 +78,27 @@ class Typical:
     def _by_column(self, values):
         return np.repeat(values, self._width)
 
-    def add(self, sums, values, first, group):
-        """Add rows of a group to running sums."""
+    def add(self, sums: LineFitSums, values: np.ndarray, first: np.ndarray, group: int) -> None:
+        """Add rows of a group (nrows, nx), and of group 0, in DN, to running sums."""
         sums.add(values, group, self._limit, first, self.offsets[group])
 
-    def good(self, usable, squares, largest_step, slope):
-        """Return the pixels with normal noise and no jump that are not hot."""
+    def good(
+        self, usable: np.ndarray, squares: np.ndarray, largest_step: np.ndarray, slope: np.ndarray
+    ) -> np.ndarray:
+        """Return the pixels with normal noise and no jump that are not hot.
+
+        Parameters
+        ----------
+        usable : (nrows, nx) bool array
+            Pixels that may be used.
+        squares, largest_step, slope : (nrows, nx) float32 array
+            Sum of the squared residuals (DN²), largest step between groups beyond the slope (DN),
+            and slope (DN a group).
+
+        Returns
+        -------
+        (nrows, nx) bool array
+        """
         high, low, step = self._limits
         # Comparisons with NaN are false: a pixel without a value is not good.
         with np.errstate(invalid="ignore"):
@@ -80,8 +107,21 @@ class Typical:
             good &= slope <= self._hot
         return good
 
-    def weak(self, squares, good):
-        """Return `RampFit.weak` and its error."""
+    def weak(self, squares: np.ndarray, good: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return what weak telegraph pixels and cosmic rays add to the noise, and its error.
+
+        Parameters
+        ----------
+        squares : (ny, nx) float32 array
+            Sum of the squared residuals of each pixel, DN².
+        good : (ny, nx) bool array
+            From `good`.
+
+        Returns
+        -------
+        pair of (noutputs,) float64 arrays
+            DN², from `darkroom.nircam.spectrum.weak.weak_noise`.
+        """
         return weak_noise(squares, good, self.noise**2, self._nu, self._largest)
 
 
