@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _ALIKE = 0.01
 # Share of its pixels that a unit may lack, beside the usual share.
 _LACKING = 0.02
+# Share of the pixels of a file that may be others than those of its exposures.
+_UNLIKE = 0.01
 # Least share of the variance of its residuals that is a unit's own.
 _LEAST_NOISE = 1e-3
 
@@ -352,3 +354,58 @@ def written_gates(
             gate = replace(gate, why=why)
         gates.append(gate)
     return gates
+
+
+def level_gates(found: Units, stated: Units, statistics: Sequence[Statistic]) -> list[Gate]:
+    """Return the gates of the levels of the file as it is written against those of the exposures.
+
+    Parameters
+    ----------
+    found : Units
+        Statistics of exposures relative to the file.
+    stated : Units
+        The same relative to the mean of the exposures, of which the file was made.
+    statistics : sequence of Statistic
+    """
+    gates = []
+    for one in statistics:
+        values = one.values(found) - one.values(stated)
+        for k, amplifier in enumerate(found.amplifiers):
+            name = f" of amplifier {amplifier}" if len(found.amplifiers) > 1 else ""
+            measured = f"{one.measured}, of an exposure minus the file, beyond that minus the mean"
+            words = Words(
+                f"{one.label}{name}", one.family, one.unit, measured, one.harm, one.reason
+            )
+            gates.append(
+                make.mean_against(
+                    words,
+                    values[:, k],
+                    0.0,
+                    0.0,
+                    question="sound",
+                    name=f"file as written: {words.label}",
+                    null="the file has the levels of its exposures",
+                )
+            )
+    return gates
+
+
+def pixels_gate(share: float, what: str) -> Gate:
+    """Return the gate that the pixels of the file are those of its exposures.
+
+    Parameters
+    ----------
+    share : float
+        Of `darkroom.gates.written.share_unlike`.
+    what : str
+        Which pixels.
+    """
+    return make.exact(
+        f"file as written: {what}",
+        "written",
+        f"99 % of the {what} of the file are within 5 errors of the median of its exposures",
+        f"{100 * share:.3g} % of the {what} are not those of the exposures"
+        if share > _UNLIKE
+        else "",
+        "noise that was added, rows without values, an image that was shifted",
+    )

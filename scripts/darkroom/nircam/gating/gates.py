@@ -15,7 +15,9 @@ from darkroom.gates.harms import of_product
 from darkroom.gates.standard import (
     Statistic,
     column,
+    level_gates,
     own_noise,
+    pixels_gate,
     set_gates,
     unit_gates,
     with_harms,
@@ -24,6 +26,7 @@ from darkroom.gates.standard import (
 from darkroom.nircam.frames import frames_per_group
 from darkroom.nircam.gating.exposures import noise_slopes, superbias_slopes
 from darkroom.nircam.gating.harms import HARMS
+from darkroom.nircam.gating.levels import relative_to_file
 from darkroom.nircam.gating.predict import DISAGREE, TRUST, believed, pixel_noise, scatter
 from darkroom.nircam.ramps.classes import Classes
 from darkroom.nircam.spectrum.written import whole_fit
@@ -98,6 +101,8 @@ def superbias(
     weight = TRUST if predicted else 0.0
     gates = _common(details, SUPERBIAS, expected, harms, predicted, weight)
     gates += [*disagrees, _whole(image, "superbias")]
+    if _of_group0(details):
+        gates += _levels_as_written(image, details, ramps, harms)
     return gates + written_gates(
         slopes, names, _BIAS["written"], harms, tolerance=0.005,
         measured="slope of group 0 on the file",
@@ -128,6 +133,29 @@ def readnoise(
         expected=0.0,
     )  # fmt: skip
     return gates
+
+
+def _of_group0(details):
+    """Whether the superbias is the mean of group 0, not what a line through the ramp begins with.
+
+    Of a pedestal the light before group 0 was taken off: group 0 is above the file by that.
+    """
+    from astropy.io import fits
+
+    history = [str(line) for line in fits.getheader(details).get("HISTORY", [])]
+    return 'setting sample = "group0"' in history
+
+
+def _levels_as_written(image, details, ramps, harms):
+    """Return the gates of levels, gradients and pixels of the file against those of its ramps."""
+    units = unit_tables.read(details)
+    if units is None or len(units) != len(ramps.ramps):
+        return []
+    found, stated, unlike = relative_to_file(image, ramps, units)
+    levels = [one for one in SUPERBIAS if one.family in ("level", "parity", "slow", "fast")]
+    return level_gates(found, stated, with_harms(levels, harms)) + [
+        pixels_gate(share, f"{kind} pixels") for kind, share in unlike.items()
+    ]
 
 
 def _predicted(details, ramps, spectrum):
