@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 _ALIKE = 0.01
 # Share of its pixels that a unit may lack, beside the usual share.
 _LACKING = 0.02
-# Share of the pixels of a file that may be others than those of its exposures.
-_UNLIKE = 0.01
 # Least share of the variance of its residuals that is a unit's own.
 _LEAST_NOISE = 1e-3
 
@@ -388,24 +386,3 @@ def level_gates(found: Units, stated: Units, statistics: Sequence[Statistic]) ->
                 )
             )
     return gates
-
-
-def pixels_gate(share: float, what: str) -> Gate:
-    """Return the gate that the pixels of the file are those of its exposures.
-
-    Parameters
-    ----------
-    share : float
-        Of `darkroom.gates.written.share_unlike`.
-    what : str
-        Which pixels.
-    """
-    return make.exact(
-        f"file as written: {what}",
-        "written",
-        f"99 % of the {what} of the file are within 5 errors of the median of its exposures",
-        f"{100 * share:.3g} % of the {what} are not those of the exposures"
-        if share > _UNLIKE
-        else "",
-        "noise that was added, rows without values, an image that was shifted",
-    )

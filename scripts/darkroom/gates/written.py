@@ -14,9 +14,6 @@ import numpy as np
 # Pixels farther than this from the median of their part, in robust deviations, are left out.
 _REACH = 6.0
 _MAD = 1.4826
-# Errors of a median of exposures beyond which a pixel of the file is not theirs. The error of a
-# median is 1.2533 times that of a mean.
-_FAR, _OF_MEDIAN = 5.0, 1.2533
 
 
 def slope_of(
@@ -103,33 +100,6 @@ def variance_slope(squares: np.ndarray, variance: np.ndarray) -> float:
     below = (weight * (variance - centre) ** 2).sum()
     above = (weight * (variance - centre) * (squares - base)).sum()
     return float(above / below) if below > 0 else np.nan
-
-
-def share_unlike(residuals: np.ndarray) -> float:
-    """Return the share of the pixels of a file that are not those of its exposures.
-
-    A row of zeros, noise that was added, an image at another place by a pixel: each leaves the
-    slope on a strong pattern near 1.
-
-    Parameters
-    ----------
-    residuals : (n, m) array
-        Pixels of exposures minus those of the file, levels subtracted; NaN where unusable.
-
-    Returns
-    -------
-    float
-        Share in which the median of the exposures is beyond 5 of its errors, or the file has no
-        value though exposures have. A pixel that scatters more than usual is allowed more.
-    """
-    count = np.isfinite(residuals).sum(axis=0)
-    lacking, known = count == 0, count == len(residuals)
-    some = residuals[:, known]
-    scatter = some.std(axis=0, ddof=1)
-    usual = np.median(scatter) if scatter.size else 0.0
-    limit = _FAR * _OF_MEDIAN * np.maximum(scatter, usual) / np.sqrt(len(residuals))
-    far = np.abs(np.median(some, axis=0)) > limit
-    return float((far.sum() + lacking.sum()) / max(lacking.sum() + known.sum(), 1))
 
 
 def parts_of(

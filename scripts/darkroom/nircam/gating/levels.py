@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from darkroom.gates.planes import share_unlike
 from darkroom.gates.rows import REACH, places
-from darkroom.gates.units import Units
-from darkroom.gates.written import share_unlike
 from darkroom.nircam.gating.exposures import chosen, read_rows
 from darkroom.nircam.ramps.classes import Classes
 from darkroom.nircam.ramps.robust import MAD_TO_STD
 
 if TYPE_CHECKING:
+    from darkroom.gates.units import Units
     from darkroom.nircam.ramps.ramps import RampSet
 
 
 def relative_to_file(
     image: np.ndarray, ramps: RampSet, units: Units
-) -> tuple[Units, Units, dict[str, float]]:
+) -> tuple[Units, Units, dict[str, float], float]:
     """Return statistics of group 0 of some ramps relative to a superbias, and what UNITS says.
 
     Parameters
@@ -40,7 +40,9 @@ def relative_to_file(
         Of the same ramps: active and reference level, parity of both, slow and fast gradient.
     unlike : dict
         Share of the ``active`` and of the ``reference`` pixels that are not those of the ramps
-        (`darkroom.gates.written.share_unlike`); kinds of which there are pixels.
+        (`darkroom.gates.planes.share_unlike`); kinds of which there are pixels.
+    scatter : float
+        Median scatter of an active pixel from ramp to ramp, DN.
     """
     classes = Classes.from_ramps(ramps)
     which, rows = chosen(ramps)
@@ -59,14 +61,9 @@ def relative_to_file(
         if where.any()
     }
     stated = {name: units.values[name][which] for name in found}
-    return _some(units, which, found), _some(units, which, stated), unlike
-
-
-def _some(units, which, values):
-    return Units(
-        [units.exposure[k] for k in which], units.integration[which], units.mjd[which],
-        units.temperature[which], units.amplifiers, values,
-    )  # fmt: skip
+    spread = np.std([one[kinds["active"]] for one in residuals], axis=0, ddof=1)
+    scatter = float(np.nanmedian(spread)) if np.isfinite(spread).any() else np.nan
+    return units.some(which, found), units.some(which, stated), unlike, scatter
 
 
 def _class_pixels(classes, kinds):
