@@ -145,7 +145,9 @@ def errors(stated: np.ndarray, expected: float) -> Gate:
     )
 
 
-def flags(value: np.ndarray, error: np.ndarray, flagged: np.ndarray) -> Gate:
+def flags(
+    value: np.ndarray, error: np.ndarray, flagged: np.ndarray, no_error: np.ndarray | None = None
+) -> Gate:
     """Return the gate that flags tell which pixels cannot be used, and leave the others.
 
     Parameters
@@ -153,10 +155,13 @@ def flags(value: np.ndarray, error: np.ndarray, flagged: np.ndarray) -> Gate:
     value, error : (ny, nx) arrays
         Of the file.
     flagged : (ny, nx) bool array
-        Pixels that the file says have no value or no error.
+        Pixels that the file says have no value.
+    no_error : (ny, nx) bool array, optional
+        Pixels that it says have no error: all of a mean of one exposure.
     """
-    lacking = ~np.isfinite(value) | ~np.isfinite(error)
-    silent = int((lacking & ~flagged).sum())
+    lacking = ~np.isfinite(value)
+    told = flagged if no_error is None else flagged | no_error
+    silent = int((lacking & ~flagged | ~np.isfinite(error) & ~told).sum())
     share = float(flagged.mean())
     fault = ""
     if silent:

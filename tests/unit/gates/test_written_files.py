@@ -6,7 +6,7 @@ from astropy.io import fits
 
 from darkroom.ccd.simulate import exposures as ccd
 from darkroom.gates import planes
-from darkroom.gates.decide import FAIL, PASS, decide
+from darkroom.gates.decide import FAIL, PASS, decide, worst
 from darkroom.gates.gate import read_gates
 from darkroom.gates.settings import JudgeSettings
 from darkroom.nircam.simulate import exposures as nircam
@@ -186,3 +186,23 @@ def test_a_product_without_units_has_no_gates(made, run, tmp_path):
     run(f"{kind}/gates", "--item", "a", "--product", "master_bias", option,
         tmp_path / "file.fits", "--output", tmp_path / "gates.json", *beside)  # fmt: skip
     assert read_gates(tmp_path / "gates.json")[1] == []
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+def test_too_few_frames_are_insufficient_whatever_the_product(count, made, run, tmp_path):
+    """Of one frame nothing has an error, and no frame is a copy of the only one of another kind."""
+    frames = made["dark_rate"][1][2]
+    biases, darks = frames[1 : 1 + count], frames[26 : 26 + count]
+    for product, given in (
+        ("master_bias", ("--bias", *biases)),
+        ("read_noise", ("--bias", *biases)),
+        ("dark_rate", ("--bias", *biases, "--dark", *darks)),
+    ):
+        if product == "read_noise" and count == 1:
+            continue
+        words = given if product == "dark_rate" else biases
+        run(f"ccd/{product}", "--output", tmp_path / "file.fits", *words)
+        run("ccd/gates", "--item", "a", "--product", product, "--file", tmp_path / "file.fits",
+            "--output", tmp_path / "gates.json", *given)  # fmt: skip
+        rows = decide(read_gates(tmp_path / "gates.json")[1], JudgeSettings())
+        assert worst(rows) == "insufficient", [r for r in rows if r["verdict"] == FAIL]

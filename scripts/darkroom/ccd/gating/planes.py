@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from darkroom.hints import StrPath
 
 # A sample that is saturated is a value of sorts.
-_NO_VALUE = int(DQ.NONFINITE | DQ.NO_ERROR)
+_NO_VALUE, _NO_ERROR = int(DQ.NONFINITE), int(DQ.NO_ERROR)
 
 
 def flags(path: StrPath, name: str, extver: int = 1, amplifier: int = 0) -> Gate:
@@ -41,7 +41,7 @@ def flags(path: StrPath, name: str, extver: int = 1, amplifier: int = 0) -> Gate
     value, error, dq = (
         products.read_image(path, one, extver, amplifier)[0] for one in (name, "ERR", "DQ")
     )
-    return planes.flags(value, error, dq & _NO_VALUE > 0)
+    return planes.flags(value, error, dq & _NO_VALUE > 0, dq & _NO_ERROR > 0)
 
 
 def master_bias(
@@ -83,7 +83,7 @@ def read_noise(path: StrPath, amplifier: int) -> list[Gate]:
     """Return the gates of the values and flags of a read noise; parameters as of `master_bias`."""
     noise, dq = (products.read_image(path, one, 1, amplifier)[0] for one in ("CORR", "DQ"))
     # A dead pixel has no noise, and is flagged for that.
-    none = ~(noise > 0) & (dq & (_NO_VALUE | int(DQ.LOW)) == 0)
+    none = ~(noise > 0) & (dq & (_NO_VALUE | _NO_ERROR | int(DQ.LOW)) == 0)
     return [flags(path, "CORR", 1, amplifier), planes.above_zero(float(none.mean()))]
 
 
