@@ -138,12 +138,16 @@ def test_what_is_wrong_with_a_file_itself_fails(product, made, run, tmp_path):
 
 
 def test_a_level_of_a_file_is_known_though_levels_wander_from_ramp_to_ramp(made, run, tmp_path):
-    """Active minus reference scatters by DN between ramps; of the file it is known to a tenth."""
+    """Active minus reference scatters by DN between ramps; of the file it is known to a few tenths.
+
+    A tenth of the harm, 1 DN, is tolerated.
+    """
     rows = judged(run, tmp_path, "superbias", made)
     for amplifier in range(4):
         one = rows[f"file as written: level of amplifier {amplifier}"]
         assert abs(one["d"]) < 0.2
         assert one["seen95"] < one["harm"] / 5
+        assert one["tolerance"] == one["harm"] / 10
 
 
 def test_a_fault_in_fewer_pixels_than_one_in_a_hundred_is_not_seen(made, run, tmp_path):
