@@ -26,7 +26,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
 
 from darkroom.campaign.campaign import open_campaign  # noqa: E402
-from darkroom.campaign.lock import Exposure, Lock  # noqa: E402
+from darkroom.campaign.lock import Lock  # noqa: E402
+from darkroom.campaign.lock_rows import Exposure  # noqa: E402
 
 # Exposures of one item, and how many items there are in a campaign of 50,000 exposures.
 SHARES = {"wfc3": (20, 250), "nircam": (200, 225), "cgi": (300, 80), "ccd": (200, 130)}

@@ -10,7 +10,7 @@ import numpy as np
 from darkroom.archive import local
 from darkroom.archive.receive import receive
 from darkroom.campaign.frames import frame_table
-from darkroom.campaign.lock import check_exposures
+from darkroom.campaign.lock_rows import check_exposures
 from darkroom.campaign.status import refusal
 from darkroom.ccd.cells import bias_cell, cells, load
 from darkroom.ccd.frame_pixels import pixel_values

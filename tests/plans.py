@@ -7,7 +7,8 @@ from pathlib import Path
 import yaml
 
 from darkroom.campaign.campaign import open_campaign
-from darkroom.campaign.lock import Exposure, Lock
+from darkroom.campaign.lock import Lock
+from darkroom.campaign.lock_rows import Exposure
 from darkroom.crds.settings import crds_settings
 from darkroom.workflow.plan import Plan
 

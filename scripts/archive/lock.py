@@ -24,7 +24,8 @@ def main() -> None:
     from darkroom.archive.entering import cleaned
     from darkroom.campaign.campaign import open_campaign
     from darkroom.campaign.changes import differences, total_size
-    from darkroom.campaign.lock import Lock, NothingFound, check_exposures, read_lock
+    from darkroom.campaign.lock import Lock, read_lock
+    from darkroom.campaign.lock_rows import NothingFound, check_exposures
     from darkroom.errors import DarkroomError
 
     campaign = open_campaign(arguments.campaign, Path(__file__).parents[2], arguments.folder)

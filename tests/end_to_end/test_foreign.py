@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from darkroom.campaign.lock import Exposure, Lock
+from darkroom.campaign.lock import Lock
+from darkroom.campaign.lock_rows import Exposure
 from darkroom.ccd.simulate import exposures as ccd
 from end_to_end.conftest import Checkout
 

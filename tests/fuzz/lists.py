@@ -14,7 +14,7 @@ from darkroom.archive.arrivals import Arrivals
 from darkroom.batches.making import make
 from darkroom.batches.step import Step, add_batch_options
 from darkroom.campaign.exposure import read_exposure
-from darkroom.campaign.lock import Exposure
+from darkroom.campaign.lock_rows import Exposure
 from darkroom.campaign.status import acceptance, write_status
 from darkroom.cli import ListFileParser, _of_the_system
 from darkroom.errors import DarkroomError

@@ -32,7 +32,8 @@ from darkroom.campaign.frames import (
     write_frames,
 )
 from darkroom.campaign.judging import checks_of
-from darkroom.campaign.lock import Exposure, Lock, check_exposures, read_lock, require_lock
+from darkroom.campaign.lock import Lock, read_lock, require_lock
+from darkroom.campaign.lock_rows import Exposure, check_exposures
 from darkroom.campaign.names import name_fault
 from darkroom.campaign.pins import Pins, conflicts, read_pins
 from darkroom.campaign.status import acceptance, read_status, write_status

@@ -43,6 +43,11 @@ MODULES = {
         "tests/unit/crds/test_server.py",
     ],
     "crds/cache": ["tests/unit/crds/test_cache_files.py"],
+    "integrity/digests": [
+        "tests/unit/integrity/test_digests.py",
+        "tests/unit/integrity/test_summing.py",
+        "tests/unit/integrity/test_watch.py",
+    ],
     "integrity/inputs": ["tests/unit/integrity/test_inputs.py"],
     "integrity/records": ["tests/unit/integrity/test_records.py"],
     "integrity/seals": ["tests/unit/integrity/test_seals.py"],

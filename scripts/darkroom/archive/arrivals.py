@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from darkroom.campaign.campaign import Campaign
-    from darkroom.campaign.lock import Exposure, Lock
+    from darkroom.campaign.lock import Lock
+    from darkroom.campaign.lock_rows import Exposure
     from darkroom.campaign.pins import Pins
     from darkroom.hints import StrPath
 
@@ -43,7 +44,7 @@ def arrival_key(campaign: Campaign, exposure: Exposure, pins: Pins, code: str) -
     ----------
     campaign : darkroom.campaign.campaign.Campaign
         The campaign.
-    exposure : darkroom.campaign.lock.Exposure
+    exposure : darkroom.campaign.lock_rows.Exposure
         The row of the lock.
     pins : darkroom.campaign.pins.Pins
         The SHA-256 it must have, if it is pinned.

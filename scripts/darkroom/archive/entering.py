@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from darkroom.campaign.lock import HEADER_VALUES, fact_fault, uri_fault
+from darkroom.campaign.lock_rows import HEADER_VALUES, fact_fault, uri_fault
 from darkroom.errors import DarkroomError
 from darkroom.plain import plain_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from darkroom.campaign.lock import Exposure
+    from darkroom.campaign.lock_rows import Exposure
 
 # A lock takes values of 200 characters; what is longer is no header value.
 _LONGEST = 150

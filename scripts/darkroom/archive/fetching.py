@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from darkroom.archive.receive import ReadHeader
-    from darkroom.campaign.lock import Exposure
+    from darkroom.campaign.lock_rows import Exposure
 
     Status = dict[str, Any]
     Outcome = tuple[Exposure, Status | None, DarkroomError | None]
@@ -91,7 +91,7 @@ class Fetching:
 
         Parameters
         ----------
-        exposure : darkroom.campaign.lock.Exposure
+        exposure : darkroom.campaign.lock_rows.Exposure
             Its row of the lock.
         **options
             Passed to the archive's ``deliver``: ``slot``.
@@ -134,7 +134,7 @@ class Fetching:
 
         Parameters
         ----------
-        exposures : sequence of darkroom.campaign.lock.Exposure
+        exposures : sequence of darkroom.campaign.lock_rows.Exposure
             Rows of the lock.
 
         Returns

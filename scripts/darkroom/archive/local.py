@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from astropy.io import fits
 
 from darkroom.archive.room import check_holes, check_room
-from darkroom.campaign.lock import Exposure
+from darkroom.campaign.lock_rows import Exposure
 from darkroom.campaign.names import clean_name
 from darkroom.errors import DarkroomError, InputError
 from darkroom.fits.cards import Recover
@@ -296,7 +296,7 @@ def deliver(
 
     Parameters
     ----------
-    exposure : darkroom.campaign.lock.Exposure
+    exposure : darkroom.campaign.lock_rows.Exposure
         The exposure.
     destination : pathlib.Path
         A temporary name; the caller verifies the file.
@@ -335,7 +335,7 @@ def changed_since(exposure: Exposure, archive: Mapping[str, Any], time_ns: int) 
 
     Parameters
     ----------
-    exposure : darkroom.campaign.lock.Exposure
+    exposure : darkroom.campaign.lock_rows.Exposure
         The exposure.
     archive : dict
         Settings of the archive.
@@ -362,7 +362,7 @@ def longest_attempt_s(exposure: Exposure, archive: Mapping[str, Any]) -> float: 
 
     Parameters
     ----------
-    exposure : darkroom.campaign.lock.Exposure
+    exposure : darkroom.campaign.lock_rows.Exposure
         The exposure.
     archive : dict
         Settings of the archive.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from darkroom.campaign.lock import Exposure
+    from darkroom.campaign.lock_rows import Exposure
 
 
 def find(archive: Mapping[str, Any], items: Mapping[str, Mapping[str, Any]]) -> list[Exposure]:
@@ -68,7 +68,7 @@ def deliver(
 
     Parameters
     ----------
-    exposure : darkroom.campaign.lock.Exposure
+    exposure : darkroom.campaign.lock_rows.Exposure
         The exposure.
     destination : pathlib.Path
         A temporary name; the caller verifies the file.

@@ -20,14 +20,14 @@ from darkroom.archive.mast_tables import (
     query_text,
     warn_of_proprietary_files,
 )
-from darkroom.campaign.lock import NothingFound
+from darkroom.campaign.lock_rows import NothingFound
 from darkroom.errors import DarkroomError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from darkroom.archive.mast_client import Client
-    from darkroom.campaign.lock import Exposure
+    from darkroom.campaign.lock_rows import Exposure
 
 Row = dict[str, Any]
 # Rows of the catalogue: {exposure: {kind of product: row}}.

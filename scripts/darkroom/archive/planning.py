@@ -10,7 +10,7 @@ from darkroom.workflow.plan import Plan
 from darkroom.workflow.programs import Programs
 
 if TYPE_CHECKING:
-    from darkroom.campaign.lock import Exposure
+    from darkroom.campaign.lock_rows import Exposure
 
 
 class Arrivals:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from darkroom.campaign.lock import Exposure
+    from darkroom.campaign.lock_rows import Exposure
 
     Header = tuple[Mapping[str, Any], Sequence[str]]
     ReadHeader = Callable[[Path, Exposure, Mapping[str, Any]], Header]
@@ -43,7 +43,7 @@ def facts_of_lock(path: Path, exposure: Exposure, item: Mapping[str, Any]) -> He
     ----------
     path : pathlib.Path
         The received file.
-    exposure : darkroom.campaign.lock.Exposure
+    exposure : darkroom.campaign.lock_rows.Exposure
         Its row of the lock.
     item : mapping
         Settings of the work item.
@@ -101,7 +101,7 @@ def receive(
 
     Parameters
     ----------
-    exposure : darkroom.campaign.lock.Exposure
+    exposure : darkroom.campaign.lock_rows.Exposure
         The row of the lock: the file must have its size and fit its role.
     destination : pathlib.Path
         Final name; the file gets it only when every check passes.

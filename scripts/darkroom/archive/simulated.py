@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from darkroom.campaign.lock import Exposure
+from darkroom.campaign.lock_rows import Exposure
 from darkroom.errors import DarkroomError
 
 # Simulated at once by one program: each takes a core.
@@ -83,7 +83,7 @@ def deliver(
 
     Parameters
     ----------
-    exposure : darkroom.campaign.lock.Exposure
+    exposure : darkroom.campaign.lock_rows.Exposure
         The exposure.
     destination : pathlib.Path
         File to write.

@@ -17,7 +17,7 @@ from darkroom.provenance import settings_digest
 from darkroom.workflow.plan import Pipeline, Plan, quoted
 
 if TYPE_CHECKING:
-    from darkroom.campaign.lock import Exposure
+    from darkroom.campaign.lock_rows import Exposure
 
 #: Exposures of a batch when the size is ``auto``: more would save a hundredth of a second each.
 USUAL = 20

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from darkroom.campaign.lock import COLUMNS
+from darkroom.campaign.lock_rows import COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from darkroom.campaign.lock import Exposure, Lock
+    from darkroom.campaign.lock import Lock
+    from darkroom.campaign.lock_rows import Exposure
 
 # What a change of these columns means.
 _MEANING = {

@@ -19,7 +19,7 @@ from darkroom.reading import bounded_text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from darkroom.campaign.lock import Exposure
+    from darkroom.campaign.lock_rows import Exposure
     from darkroom.hints import StrPath
 
 _AGAIN = "remove it and run again: it is made again"
@@ -53,7 +53,7 @@ def acceptance(
 
     Parameters
     ----------
-    exposure : darkroom.campaign.lock.Exposure
+    exposure : darkroom.campaign.lock_rows.Exposure
         The row of the lock.
     size : int
         Size of the file in bytes.

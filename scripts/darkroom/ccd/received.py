@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from darkroom.campaign.lock import Exposure
+    from darkroom.campaign.lock_rows import Exposure
     from darkroom.ccd.overscan.amplifiers import Amplifier
     from darkroom.fits.describe import Frame
 

@@ -25,7 +25,7 @@ from darkroom.errors import DarkroomError
 from darkroom.workflow.plan import Pipeline, Plan, named_options
 
 if TYPE_CHECKING:
-    from darkroom.campaign.lock import Exposure
+    from darkroom.campaign.lock_rows import Exposure
 
 
 #: Name of what is no stack: exposures without EM gain or exposure time in the lock.
@@ -42,7 +42,7 @@ def stacks_of(exposures: Sequence[Exposure]) -> dict[str, list[str]]:
 
     Parameters
     ----------
-    exposures : sequence of darkroom.campaign.lock.Exposure
+    exposures : sequence of darkroom.campaign.lock_rows.Exposure
         Rows of the lock.
 
     Returns

@@ -14,7 +14,7 @@ from darkroom.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from darkroom.campaign.lock import Exposure
+    from darkroom.campaign.lock_rows import Exposure
 
 
 def read_header(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -126,7 +127,7 @@ class InPassing:
 
     def finish(self) -> str:
         """Return the SHA-256 of the whole file, as `sha256` does from now on; read what is left."""
-        self._read(self._signature[2])
+        self._read(sys.maxsize)
         found = self._digest.hexdigest()
         if signature(self.path) == self._signature:
             _known[self._signature] = found
@@ -135,9 +136,6 @@ class InPassing:
     def _read(self, end: int) -> None:
         with self.path.open("rb") as stream:
             stream.seek(self._at)
-            while self._at < end:
-                block = stream.read(min(_BLOCK, end - self._at))
-                if not block:
-                    break
+            while block := stream.read(min(_BLOCK, end - self._at)):
                 self._digest.update(block)
                 self._at += len(block)

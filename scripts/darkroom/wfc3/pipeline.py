@@ -18,7 +18,7 @@ from darkroom.wfc3.visit.settings import DrizzleSettings
 from darkroom.workflow.plan import Pipeline, Plan, named_options, quoted
 
 if TYPE_CHECKING:
-    from darkroom.campaign.lock import Exposure
+    from darkroom.campaign.lock_rows import Exposure
 
 
 def check_item(name: str, settings: Mapping[str, Any], exposures: Iterable[str]) -> None:

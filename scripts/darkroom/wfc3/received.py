@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from astropy.io import fits
 
-    from darkroom.campaign.lock import Exposure
+    from darkroom.campaign.lock_rows import Exposure
     from darkroom.wfc3.reads.stale import Rows
 
 #: Reads with data that a ramp needs besides the zeroth; with fewer no sky can be compared.

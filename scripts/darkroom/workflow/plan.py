@@ -20,7 +20,8 @@ from darkroom.errors import DarkroomError, InputError
 
 if TYPE_CHECKING:
     from darkroom.campaign.campaign import Campaign
-    from darkroom.campaign.lock import Exposure, Lock
+    from darkroom.campaign.lock import Lock
+    from darkroom.campaign.lock_rows import Exposure
     from darkroom.crds.settings import CrdsSettings
 
 

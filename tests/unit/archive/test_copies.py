@@ -10,7 +10,7 @@ import pytest
 from astropy.io import fits
 
 from darkroom.archive.receive import facts_of, facts_of_lock, receive
-from darkroom.campaign.lock import Exposure
+from darkroom.campaign.lock_rows import Exposure
 from darkroom.errors import DarkroomError, InputError
 
 ROW = Exposure("camera", "bias", "b1", "b1.fits", "local:b1.fits", None, {"a": "1"})

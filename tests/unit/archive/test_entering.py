@@ -6,7 +6,8 @@ import pytest
 
 from darkroom.archive import local
 from darkroom.archive.entering import cleaned
-from darkroom.campaign.lock import Exposure, Lock, check_exposures, read_lock
+from darkroom.campaign.lock import Lock, read_lock
+from darkroom.campaign.lock_rows import Exposure, check_exposures
 from darkroom.ccd.simulate import exposures as ccd
 from darkroom.errors import DarkroomError, InputError
 from darkroom.plain import plain_text, plain_value

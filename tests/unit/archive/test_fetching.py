@@ -19,7 +19,8 @@ from darkroom.archive import arrivals, fetching, local
 from darkroom.archive.arrivals import MANIFEST
 from darkroom.archive.fetching import Fetching
 from darkroom.campaign.campaign import open_campaign
-from darkroom.campaign.lock import Exposure, Lock, require_lock
+from darkroom.campaign.lock import Lock, require_lock
+from darkroom.campaign.lock_rows import Exposure
 from darkroom.campaign.pins import Pins
 from darkroom.campaign.status import load_status
 from darkroom.ccd.simulate import exposures as ccd

@@ -8,7 +8,7 @@ import pytest
 from darkroom.archive import mast, mast_client
 from darkroom.archive.mast_client import Client
 from darkroom.archive.receive import receive
-from darkroom.campaign.lock import Exposure
+from darkroom.campaign.lock_rows import Exposure
 from darkroom.errors import DarkroomError
 from darkroom.transport import transfer
 from loopback.catalogue import FIELDS, PRODUCTS, Catalogue, Observation, Product, association, darks

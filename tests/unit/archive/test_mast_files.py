@@ -8,7 +8,7 @@ import pytest
 from darkroom.archive import mast
 from darkroom.archive.mast_files import Files
 from darkroom.archive.receive import receive
-from darkroom.campaign.lock import Exposure
+from darkroom.campaign.lock_rows import Exposure
 from darkroom.errors import DarkroomError
 from darkroom.transport import download, transfer
 from loopback.catalogue import Catalogue, association

@@ -17,7 +17,7 @@ from darkroom.campaign.frames import (
     role_list,
     write_frames,
 )
-from darkroom.campaign.lock import Exposure
+from darkroom.campaign.lock_rows import Exposure
 from darkroom.campaign.status import acceptance, read_status, refusal, write_status
 from darkroom.ccd.judging import checks
 from darkroom.errors import DarkroomError, InputError

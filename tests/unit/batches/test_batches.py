@@ -18,7 +18,7 @@ from darkroom.atomic import write_text
 from darkroom.batches.making import make
 from darkroom.batches.planning import Batches
 from darkroom.batches.step import Step, add_batch_options
-from darkroom.campaign.lock import Exposure
+from darkroom.campaign.lock_rows import Exposure
 from darkroom.campaign.status import acceptance, load_status, write_status
 from darkroom.errors import DarkroomError, InputError
 from darkroom.integrity import records, seen

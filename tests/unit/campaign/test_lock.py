@@ -6,15 +6,13 @@ import pytest
 
 from darkroom.campaign.campaign import Campaign
 from darkroom.campaign.changes import differences
-from darkroom.campaign.lock import (
+from darkroom.campaign.lock import Lock, read_lock, require_lock
+from darkroom.campaign.lock_rows import (
     HEADER_VALUES,
     Exposure,
-    Lock,
-    _any_rows,
-    _plain_rows,
+    any_rows,
     check_exposures,
-    read_lock,
-    require_lock,
+    plain_rows,
 )
 from darkroom.campaign.names import clean_name, name_fault
 from darkroom.campaign.pins import Pins, conflicts, read_pins
@@ -167,9 +165,9 @@ def test_rows_that_are_read_at_once_are_those_that_are_read_column_by_column(tmp
             change = {"facts": {column: value}} if column in HEADER_VALUES else {column: value}
             text = lock(tmp_path / "x", replace(rows[0], **change), rows[1]).text()
             table = text[text.index("item\t") :]
-            quick = _plain_rows(table.split("\n"))
+            quick = plain_rows(table.split("\n"))
             try:
-                careful = _any_rows("x", table)
+                careful = any_rows("x", table)
             except DarkroomError:
                 assert quick is None, (column, value)
                 refused += 1

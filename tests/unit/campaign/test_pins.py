@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from darkroom.campaign.lock import Exposure, Lock, check_exposures, read_lock
+from darkroom.campaign.lock import Lock, read_lock
+from darkroom.campaign.lock_rows import Exposure, check_exposures
 from darkroom.campaign.pins import Pins, disagreement, read_pins
 from darkroom.errors import DarkroomError, InputError
 

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from darkroom.campaign.frames import frame_table, read_frames, write_frames
-from darkroom.campaign.lock import Exposure
+from darkroom.campaign.lock_rows import Exposure
 from darkroom.campaign.status import acceptance, read_status, write_status
 from darkroom.errors import DarkroomError, InputError
 from darkroom.integrity.records import begin

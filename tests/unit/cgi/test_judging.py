@@ -5,7 +5,7 @@ import pytest
 from astropy.io import fits
 
 from darkroom.campaign.frames import frame_table
-from darkroom.campaign.lock import Exposure
+from darkroom.campaign.lock_rows import Exposure
 from darkroom.cgi.geometry import read_geometry
 from darkroom.cgi.judging import checks
 from darkroom.cgi.maps.pooled import fit_pooled

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from darkroom.errors import DarkroomError
-from darkroom.nircam.spectrum import ramp as ramp_module
+from darkroom.nircam.spectrum import source as source_module
 from darkroom.nircam.spectrum.bins import Grid
 from darkroom.nircam.spectrum.fit import fit
 from darkroom.nircam.spectrum.model import Layout, covariance
@@ -119,7 +119,7 @@ def test_bands_of_rows_change_no_bit_of_the_lines(monkeypatch, detector):
     watched = np.nonzero(source.readout.reference_pixels())
     fits = []
     for rows in (10_000, 13):
-        monkeypatch.setattr(ramp_module, "_BAND", rows)
+        monkeypatch.setattr(source_module, "_BAND", rows)
         fits.append(fit_ramp(source, 0, watched))
     for field in dataclasses.fields(fits[0]):
         one, other = (np.asarray(getattr(fitted, field.name)) for fitted in fits)

@@ -16,7 +16,8 @@ import pytest
 from astropy.io import fits
 
 from darkroom.campaign.frames import write_frames
-from darkroom.campaign.lock import Exposure, Lock
+from darkroom.campaign.lock import Lock
+from darkroom.campaign.lock_rows import Exposure
 from darkroom.errors import DarkroomError, InputError
 from darkroom.judge.judgement import PASSED, WARNED, Judgement, write_judgements
 from darkroom.plot import series

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from darkroom.campaign.frames import COLUMNS, write_frames
-from darkroom.campaign.lock import Exposure, Lock
+from darkroom.campaign.lock import Lock
+from darkroom.campaign.lock_rows import Exposure
 from darkroom.judge.judgement import WARNED, Judgement, write_judgements
 from darkroom.plot import histograms, images, series
 from darkroom.plot.book import FigureBook, Panel

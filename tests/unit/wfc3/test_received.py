@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from darkroom.campaign.lock import Exposure
+from darkroom.campaign.lock_rows import Exposure
 from darkroom.errors import DarkroomError, InputError
 from darkroom.judge.engine import judge
 from darkroom.judge.judgement import REFUSED, WARNED, Subject, require_good, sentences

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from darkroom.campaign.lock import HEADER_VALUES
+from darkroom.campaign.lock_rows import HEADER_VALUES
 from darkroom.crds.cache import Cache
 from darkroom.errors import DarkroomError
 from darkroom.wfc3.engine import engine

@@ -5,7 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from darkroom.campaign.frames import write_frames
-from darkroom.campaign.lock import Exposure, Lock
+from darkroom.campaign.lock import Lock
+from darkroom.campaign.lock_rows import Exposure
 from darkroom.workflow.failures import last_run_log
 from darkroom.workflow.summary import success_summary, summary
 

@@ -16,7 +16,7 @@ from darkroom.nircam.ramps.ramps import RampSet
 from darkroom.nircam.refpix.predict import white_noise
 from darkroom.nircam.refpix.residual import residual_noise
 from darkroom.nircam.spectrum.products import write_csv
-from darkroom.nircam.spectrum.ramp import RampSource
+from darkroom.nircam.spectrum.source import RampSource
 from darkroom.nircam.spectrum.written import read_fit
 from darkroom.report.quantities import log_quantities, quantity, write_quantities
 

@@ -14,13 +14,15 @@ from darkroom.nircam.ramps.robust import MAD_TO_STD, median
 from darkroom.nircam.refpix.kept import KeptArrays
 from darkroom.nircam.refpix.sides import RowSums, SideSpectra
 from darkroom.nircam.refpix.sirs import SirsSums, enough_rows
-from darkroom.nircam.spectrum.ramp import MIN_NOISE, MIN_USABLE, bands, check_groups, fit_ramp
+from darkroom.nircam.spectrum.ramp import MIN_NOISE, MIN_USABLE, fit_ramp
+from darkroom.nircam.spectrum.source import bands, check_groups
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from darkroom.nircam.detector.readout import Readout
-    from darkroom.nircam.spectrum.ramp import RampFit, RampSource, Selected
+    from darkroom.nircam.spectrum.ramp import RampFit, Selected
+    from darkroom.nircam.spectrum.source import RampSource
 
 #: Edges of the detector, in the order of their numbers.
 EDGES = ("bottom", "top", "left", "right")
@@ -163,7 +165,7 @@ class LevelSums:
 
     Parameters
     ----------
-    source : darkroom.nircam.spectrum.ramp.RampSource
+    source : darkroom.nircam.spectrum.source.RampSource
         Dark ramps of one detector.
 
     Attributes
@@ -271,7 +273,7 @@ def measure(source: RampSource) -> Levels:
 
     Parameters
     ----------
-    source : darkroom.nircam.spectrum.ramp.RampSource
+    source : darkroom.nircam.spectrum.source.RampSource
         Dark ramps of one detector.
 
     Returns
@@ -303,7 +305,7 @@ def check_alive(source: RampSource, ramp: int, fitted: RampFit | Selected) -> No
 
     Parameters
     ----------
-    source : darkroom.nircam.spectrum.ramp.RampSource
+    source : darkroom.nircam.spectrum.source.RampSource
         The ramps.
     ramp : int
         Number of the ramp.

@@ -8,13 +8,14 @@ import numpy as np
 
 from darkroom.nircam.ramps.robust import MAD_TO_STD
 from darkroom.nircam.refpix.levels import check_alive
-from darkroom.nircam.spectrum.ramp import bands, select_pixels
+from darkroom.nircam.spectrum.ramp import select_pixels
+from darkroom.nircam.spectrum.source import bands
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from darkroom.nircam.detector.readout import Readout
-    from darkroom.nircam.spectrum.ramp import RampSource
+    from darkroom.nircam.spectrum.source import RampSource
 
 
 def residual_noise(
@@ -24,7 +25,7 @@ def residual_noise(
 
     Parameters
     ----------
-    sources : sequence of darkroom.nircam.spectrum.ramp.RampSource
+    sources : sequence of darkroom.nircam.spectrum.source.RampSource
         The same ramps before a reference-pixel correction and after several. They are read
         together, so that what they share is read once.
     white : (noutputs,) array

@@ -21,7 +21,7 @@ from darkroom.nircam.refpix import stored
 from darkroom.nircam.refpix import tables as refpix_tables
 from darkroom.nircam.refpix.trends import ramp_table, read_temperatures, trend_table
 from darkroom.nircam.spectrum.products import write_csv
-from darkroom.nircam.spectrum.ramp import RampSource, check_uncorrected
+from darkroom.nircam.spectrum.source import RampSource, check_uncorrected
 from darkroom.nircam.spectrum.written import read_fit
 from darkroom.report.quantities import log_quantities, quantity, write_quantities
 

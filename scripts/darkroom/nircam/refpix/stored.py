@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from darkroom.hints import StrPath
     from darkroom.nircam.products import Provenance
     from darkroom.nircam.ramps.ramps import RampSet
-    from darkroom.nircam.spectrum.ramp import RampSource
+    from darkroom.nircam.spectrum.source import RampSource
 
 #: The table, of one row: each column holds one array.
 NAME = "REFERENCE_SUMS"

@@ -26,7 +26,7 @@ from darkroom.nircam.spectrum.cross import mirrored
 from darkroom.nircam.spectrum.gather import SpectrumSums, gather
 from darkroom.nircam.spectrum.measure import Spectrum, effective_frequency, spectrum_of
 from darkroom.nircam.spectrum.numbers import numbers
-from darkroom.nircam.spectrum.ramp import RampSource, check_uncorrected
+from darkroom.nircam.spectrum.source import RampSource, check_uncorrected
 from darkroom.nircam.spectrum.split import to_matrix
 from darkroom.nircam.spectrum.transform import pairs_of
 from darkroom.nircam.spectrum.units import band_values, table_of

@@ -13,13 +13,15 @@ from darkroom.memory import kept_large
 from darkroom.nircam.detector.readout import PIXEL_TIME
 from darkroom.nircam.spectrum.bins import Grid
 from darkroom.nircam.spectrum.cross import NO_SUMS, CrossSpectra
-from darkroom.nircam.spectrum.ramp import MIN_NOISE, MIN_USABLE, bands, check_groups, fit_ramp
+from darkroom.nircam.spectrum.ramp import MIN_NOISE, MIN_USABLE, fit_ramp
+from darkroom.nircam.spectrum.source import bands, check_groups
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Protocol
 
-    from darkroom.nircam.spectrum.ramp import RampFit, RampSource
+    from darkroom.nircam.spectrum.ramp import RampFit
+    from darkroom.nircam.spectrum.source import RampSource
 
     class FrameSums(Protocol):
         """Further sums over the frames that are read, as `darkroom.nircam.refpix.levels` has."""
@@ -123,7 +125,7 @@ def gather(
 
     Parameters
     ----------
-    source : darkroom.nircam.spectrum.ramp.RampSource
+    source : darkroom.nircam.spectrum.source.RampSource
         Dark ramps of one detector.
     threads : int
         Threads of the Fourier transforms.

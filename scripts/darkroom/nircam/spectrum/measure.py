@@ -17,7 +17,7 @@ from darkroom.nircam.spectrum.weak import mean_weak_noise
 
 if TYPE_CHECKING:
     from darkroom.nircam.spectrum.gather import FrameSums, SpectrumSums
-    from darkroom.nircam.spectrum.ramp import RampSource
+    from darkroom.nircam.spectrum.source import RampSource
 
 # With at least so many integrations, errors of the bins come from the scatter between them.
 _ENOUGH = 4
@@ -81,7 +81,7 @@ def measure(source: RampSource, threads: int = 1, further: FrameSums | None = No
 
     Parameters
     ----------
-    source : darkroom.nircam.spectrum.ramp.RampSource
+    source : darkroom.nircam.spectrum.source.RampSource
         Dark ramps of one detector.
     threads : int
         Threads of the Fourier transforms.

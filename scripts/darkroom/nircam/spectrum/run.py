@@ -14,7 +14,7 @@ from darkroom.nircam.ramps.ramps import RampSet
 from darkroom.nircam.spectrum import products as files
 from darkroom.nircam.spectrum.measure import Spectrum, measure
 from darkroom.nircam.spectrum.numbers import BAND, numbers, pedestal_noise
-from darkroom.nircam.spectrum.ramp import RampSource, check_uncorrected
+from darkroom.nircam.spectrum.source import RampSource, check_uncorrected
 from darkroom.report.quantities import log_quantities, quantity, write_quantities
 
 if TYPE_CHECKING:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from darkroom.campaign.campaign import Campaign
-    from darkroom.campaign.lock import Exposure, Lock
+    from darkroom.campaign.lock import Lock
+    from darkroom.campaign.lock_rows import Exposure
 
 
 def check_campaign(
