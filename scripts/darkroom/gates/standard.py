@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 _ALIKE = 0.01
 # Share of its pixels that a unit may lack, beside the usual share.
 _LACKING = 0.02
-# Share of a harm by which a level of the file may differ from that of the exposures: it is told from
-# the same samples, so that nothing but rounding and the clip makes its error.
+# Share of a harm by which a level of the file may differ from that of the exposures: it is told
+# from the same samples, so that nothing but rounding and the clip makes its error.
 _ROUNDED = 0.1
 # Least share of the variance of its residuals that is a unit's own.
 _LEAST_NOISE = 1e-3
