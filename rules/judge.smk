@@ -76,7 +76,9 @@ rule verdict:
 rule judge:
     """Judge the products, and write the report with the verdicts on its first screen."""
     input:
+        # Each verdict: one that is gone would not be missed for the table alone.
         rules.verdict.output.table,
+        rules.verdict.output.verdicts,
         lambda wildcards: campaign_products(),
     log:
         f"{RESULTS}/logs/judge.log",

@@ -17,7 +17,7 @@ from darkroom.ccd import options
 from darkroom.cli import ListFileParser, run
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from darkroom.gates.gate import Gate
 
@@ -50,11 +50,11 @@ def main() -> None:
 def prepare(_: argparse.Namespace) -> None:
     """Import what gates need."""
     from darkroom.ccd.cells import bias_cell
-    from darkroom.ccd.gating import gates
+    from darkroom.ccd.gating import gates, planes
     from darkroom.ccd.gating.frames import image_slopes
     from darkroom.ccd.products.amplifiers import for_amplifier
 
-    __ = bias_cell, gates, image_slopes, for_amplifier
+    __ = bias_cell, gates, planes, image_slopes, for_amplifier
 
 
 def every_amplifier(arguments: argparse.Namespace) -> tuple[Path, list[Gate]]:
@@ -83,23 +83,24 @@ def judged(arguments: argparse.Namespace, number: int, count: int) -> list[Gate]
             arguments.file, arguments.rate, harms(arguments, HARMS, arguments.product), number
         )
     else:
-        judge = getattr(gates, arguments.product)
-        found = judge(
-            arguments.file,
-            *measured(arguments, number),
-            harms(arguments, HARMS, arguments.product),
-            number,
-        )
+        judge, sizes = getattr(gates, arguments.product), harms(arguments, HARMS, arguments.product)
+        *slopes, written = measured(arguments, number, sizes)
+        found = judge(arguments.file, *slopes, sizes, number)
+        # A product without the table UNITS is not judged: these alone see no bad exposure.
+        found += written if found else []
     if count == 1:
         return found
     return [replace(one, name=f"{one.name}, amplifier {number + 1}") for one in found]
 
 
-def measured(arguments: argparse.Namespace, number: int) -> tuple[Any, list[str], list[str] | None]:
-    """Return the slopes of frames on the file, names of its parts, and the frames expected."""
+def measured(
+    arguments: argparse.Namespace, number: int, sizes: Mapping[str, float]
+) -> tuple[Any, list[str], list[str] | None, list[Gate]]:
+    """Return slopes of frames on the file, names of its parts, frames expected, and other gates."""
     import numpy as np
 
     from darkroom.ccd.cells import bias_cell, cells
+    from darkroom.ccd.gating import planes
     from darkroom.ccd.gating.frames import image_slopes, noise_slopes
     from darkroom.ccd.products import hdus as products
     from darkroom.ccd.stack.frames import opened
@@ -111,20 +112,30 @@ def measured(arguments: argparse.Namespace, number: int) -> tuple[Any, list[str]
         kind = "CORR" if arguments.product == "read_noise" else "SCI"
         image, _ = products.read_image(arguments.file, kind, 1, number)
         with opened(cell.paths, arguments.gain_e_per_adu, readout) as stack:
-            slopes = noise_slopes if arguments.product == "read_noise" else image_slopes
-            return *slopes(stack, image), accepted(arguments, ("bias",))
+            products.same_shape(image, stack.shape, arguments.file, cell.paths[0])
+            expected = accepted(arguments, ("bias",))
+            if arguments.product == "read_noise":
+                written = planes.read_noise(arguments.file, number)
+                return *noise_slopes(stack, image), expected, written
+            names = [frame.name for frame in cell.frames]
+            written = planes.master_bias(arguments.file, stack, names, sizes, number)
+            return *image_slopes(stack, image), expected, written
     darks, biases = options.load(arguments, dark=arguments.dark, bias=arguments.bias)
     found = [cell for cell in cells(darks, biases, tolerance=arguments.temperature_tolerance_c)
              if cell.role == "dark"]  # fmt: skip
     longest = max(found, key=lambda cell: cell.exptime * np.sqrt(len(cell.frames)))
     groups = sorted({cell.group for cell in found})
-    image, _ = products.read_image(arguments.file, "SCI", groups.index(longest.group) + 1, number)
+    extver = groups.index(longest.group) + 1
+    image, _ = products.read_image(arguments.file, "SCI", extver, number)
     bias, _ = products.read_image(arguments.file, "BIAS", 1, number)
     with opened(longest.paths, arguments.gain_e_per_adu, readout) as stack:
+        products.same_shape(image, stack.shape, arguments.file, longest.paths[0])
+        written = planes.dark_rate(arguments.file, extver, stack, longest.exptime, number)
         times = np.full(stack.nframes, longest.exptime)
         # Hot pixels are what a dark rate shows best: none is left out.
         slopes, names = image_slopes(stack, image, bias, times, reach=np.inf)
-    return slopes, names, accepted(arguments, ("bias", "dark") if biases else ("dark",))
+    expected = accepted(arguments, ("bias", "dark") if biases else ("dark",))
+    return slopes, names, expected, written
 
 
 if __name__ == "__main__":

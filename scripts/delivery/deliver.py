@@ -2,7 +2,8 @@
 
 Only a product whose verdict is deliver gets a folder, <item>/delivery/<product>; for each other one
 sentence says why, and the program ends with status 3. A reason in the campaign (deliver.override)
-delivers nevertheless, and is written into the form.
+delivers nevertheless, and is written into the form. A folder that was made when the verdict was
+another is taken away: its README tells how to send the file.
 """
 
 from __future__ import annotations
@@ -24,21 +25,25 @@ def main() -> int:
 
     from darkroom.campaign.campaign import open_campaign
     from darkroom.campaign.lock import require_lock
-    from darkroom.delivery.folder import REFUSED, refusal, write_folder
+    from darkroom.delivery.folder import REFUSED, refusal, withdraw, write_folder
 
     base = Path(__file__).resolve().parents[2]
     campaign = open_campaign(arguments.campaign, base)
     lock, settings = require_lock(campaign), campaign.settings["deliver"]
+    # Of blanks alone it is no reason.
+    override = " ".join(settings["override"].split())
     refused = []
     for name in arguments.products:
         item, _, product = name.partition("/")
         folder = arguments.results / item
         verdict = _verdict(folder / "judge" / f"verdict_{product}.json")
-        if reason := refusal(verdict, settings["override"]):
+        if reason := refusal(verdict, override):
+            if withdraw(folder / "delivery" / product):
+                print(f"{folder / 'delivery' / product}: taken away")
             refused.append(reason)
             continue
         dates = sorted(row.facts.get("date_obs", "") for row in lock.of(item))
-        made = _delivery(campaign, folder, product, verdict, (dates[0], dates[-1]))
+        made = _delivery(campaign, folder, product, verdict, (dates[0], dates[-1]), override)
         form = write_folder(folder / "delivery" / product, made)
         print(f"{folder / 'delivery' / product}: {form or 'no form'}")
     for reason in refused:
@@ -53,12 +58,13 @@ def _verdict(path: Path) -> dict[str, Any]:
 
 
 def _delivery(
-    campaign: Any, folder: Path, product: str, verdict: dict[str, Any], dates: tuple[str, str]
-) -> Any:
+    campaign: Any, folder: Path, product: str, verdict: dict[str, Any], dates: tuple[str, str],
+    override: str,
+) -> Any:  # fmt: skip
     """Return what is put into the folder of a product."""
     from astropy.io import fits
 
-    from darkroom.delivery.folder import Delivery
+    from darkroom.delivery.folder import Delivery, withdraw
     from darkroom.delivery.form import Facts, fill
     from darkroom.delivery.validity import sentences
     from darkroom.errors import InputError
@@ -73,6 +79,7 @@ def _delivery(
         )
     file = places[0]
     if sha256(file) != verdict["sha256"]["candidate"]:
+        withdraw(folder / "delivery" / product)
         raise InputError(file, "is not the file that was judged", "run snakemake judge again")
     judge = folder / "judge"
     known = {
@@ -82,7 +89,7 @@ def _delivery(
         "counterfactual.json": judge / f"counterfactual_{product}.json",
     }
     evidence = {name: path for name, path in known.items() if path.is_file()}
-    against = settings["override"] if verdict["verdict"] != "deliver" else ""
+    against = override if verdict["verdict"] != "deliver" else ""
     form, header = None, fits.getheader(file)
     told = sentences(_validity(folder / "trends.json", product), str(header.get("USEAFTER", "")))
     if insertion := verdict.get("insertion"):

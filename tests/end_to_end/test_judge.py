@@ -53,6 +53,10 @@ def judge_twice(checkout, choice):
     gates = sorted(folder.glob("camera/judge/gates_*.json"))
     assert len(gates) == 4
     first = [path.read_bytes() for path in (*verdicts, *gates)]
+    # A verdict that is gone is missed, and given again.
+    verdicts[0].unlink()
+    checkout.snakemake("judge", "--config", choice)
+    assert [path.read_bytes() for path in (*verdicts, *gates)] == first
     checkout.snakemake("judge", "--config", choice, "--forcerun", "gates_ccd")
     assert [path.read_bytes() for path in (*verdicts, *gates)] == first
 

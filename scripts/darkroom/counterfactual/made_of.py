@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from astropy.io import fits
 
-from darkroom.errors import InputError
+from darkroom.errors import InputError, as_written
 
 if TYPE_CHECKING:
     from darkroom.hints import StrPath
@@ -58,7 +58,8 @@ def file_of_each(paths: Sequence[StrPath], traces: Mapping[str, str]) -> dict[st
 
 
 def _used(path, traces):
-    made_from = "\n".join(map(str, fits.getheader(path).get("HISTORY", []))).replace("\n", "")
+    with as_written(path, "no file of references", "give the one that is meant"):
+        made_from = "".join(map(str, fits.getheader(path).get("HISTORY", [])))
     return [name for name, trace in traces.items() if trace in made_from]
 
 

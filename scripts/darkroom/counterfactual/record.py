@@ -72,6 +72,8 @@ class Comparison:
         Share of the flags that change.
     flags_harm : float
         Share above which the change is severe.
+    doubt : str
+        Why the current file cannot be what it is taken for; empty: it can.
     notes : list of str
     """
 
@@ -86,6 +88,7 @@ class Comparison:
     further: int | None = None
     flags_changed: float = 0.0
     flags_harm: float = math.inf
+    doubt: str = ""
     notes: Sequence[str] = field(default_factory=list)
 
 
@@ -133,6 +136,7 @@ def record(
         "copy_exact": found.copy_exact,
         "score": _score(found),
         "current_bad": current_bad,
+        "doubt": found.doubt,
         "change_level": change_level(found.shifts, found.flags_changed, found.flags_harm),
         "notes": list(found.notes),
     }

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from darkroom.counterfactual.paired import Shift, leave_one_out, mean_of
+from darkroom.counterfactual.plausible import doubt_of_image, doubt_of_noise
 from darkroom.counterfactual.record import Comparison, ScoreWords
 from darkroom.counterfactual.score import decide, noise_gains, variance_gains
 
@@ -94,9 +95,11 @@ def compare(
     steps: dict[tuple[str, str], list[float]] = {}
     noises: dict[str, list[float]] = {}
     gains: dict[str, list[float]] = {name: [] for name in (SCORED, *apart)}
-    exact = True
+    exact, doubt = True, ""
     for one in held_out:
         frame, new, old = (np.asarray(image, float) for image in one[:3])
+        use = classes[SCORED] > 0
+        doubt = doubt or doubt_of_image(new[use], old[use], _noise(frame - new, use))
         known = np.isfinite(new) & np.isfinite(old)
         step = np.where(known, old - new, np.nan)
         for name, weights in classes.items():
@@ -124,6 +127,7 @@ def compare(
         words=words,
         copy_exact=exact,
         copies=len(gains[SCORED]),
+        doubt=doubt,
         notes=notes,
     )
 
@@ -146,11 +150,12 @@ def compare_noise(
     consumer : Consumer
     notes : sequence of str
     """
-    gains, copies = [], []
+    gains, copies, doubt = [], [], ""
     steps: dict[str, list[float]] = {name: [] for name in classes}
     pulls: dict[str, list[float]] = {"candidate": [], "current": []}
     for one in held_out:
         residual, new, old = (np.asarray(image, float) for image in one[:3])
+        doubt = doubt or doubt_of_noise(new[classes[SCORED] > 0], old[classes[SCORED] > 0])
         good = np.isfinite(new) & np.isfinite(old) & (new > 0) & (old > 0)
         step = np.where(good, new - old, np.nan)
         for name, weights in classes.items():
@@ -185,6 +190,7 @@ def compare_noise(
         words=words,
         copy_exact=not np.nan_to_num(copies).any(),
         copies=len(gains),
+        doubt=doubt,
         notes=notes,
     )
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from darkroom.atomic import folder_written_atomically
+from darkroom.atomic import flush, folder_written_atomically
 from darkroom.delivery.form import missing
 
 #: Exit status when a product is not to be delivered.
 REFUSED = 3
 FORM, DRAFT = "form.yaml", "form_draft.yaml"
+# What Markdown would read as more than text.
+_MARKS = re.compile(r"([\\`*_\[\]<>#|])")
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,24 @@ def refusal(verdict: Mapping[str, Any], override: str = "") -> str:
     return f"{text}; deliver.override with a reason delivers it nevertheless"
 
 
+def withdraw(folder: Path) -> bool:
+    """Remove the folder of a former delivery; return whether there was one.
+
+    The command in its README would send a file whose verdict is another one now.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+    """
+    if not folder.exists():
+        return False
+    # README first: what a killed program leaves tells no command.
+    (folder / "README.md").unlink(missing_ok=True)
+    shutil.rmtree(folder)
+    flush(folder.parent)
+    return True
+
+
 def write_folder(folder: Path, delivery: Delivery) -> str:
     """Write the folder of a delivery; return the name of the form, or an empty text.
 
@@ -116,7 +137,9 @@ def readme(delivery: Delivery, form: str) -> str:
     """Return the text of README.md."""
     lines = [f"# Delivery of {delivery.file.name}", ""]
     if delivery.override:
-        lines += [f"Delivered against the verdict: {delivery.override}", ""]
+        # In one line: it must not look like a command.
+        reason = _MARKS.sub(r"\\\1", " ".join(delivery.override.split()))
+        lines += [f"Delivered against the verdict: {reason}", ""]
     lines += ["Nothing was sent. These files were made ready:", ""]
     lines += [f"- `{delivery.file.name}`: the file"]
     lines += ["- `verdict.json`: how it was judged, every number"]

@@ -243,6 +243,8 @@ def mean_against(
     if len(values) >= 2 and math.isfinite(expected):
         found = statistic.mean_of(values, expected, expected_error, predicted, weight)
         found = found._replace(tolerated=_tolerated(found.d, (-tolerance, tolerance)))
+    if found and not (math.isfinite(found.d) and math.isfinite(found.e)):
+        found = None
     return Gate(
         name=name,
         family=words.family,
@@ -316,6 +318,8 @@ def counted(
     tolerance : (float, float)
         Lowest and highest deviation that there may be for a good reason.
     """
+    # Without a deviation or its error nothing can be told: they would be taken for infinity and 0.
+    known = math.isfinite(d) and math.isfinite(e)
     found = Deviation(float(d), float(e), math.inf, tolerated=_tolerated(d, tolerance))
     return Gate(
         name=name,
@@ -325,9 +329,10 @@ def counted(
         measured=words.measured,
         unit=words.unit,
         kind=COUNTED,
-        found=found,
+        found=found if known else None,
         harm=words.harm,
         reason=words.reason,
+        why="" if known else "it could not be measured",
         tolerance=max(-tolerance[0], tolerance[1]),
     )
 

@@ -90,6 +90,8 @@ def same_numbers(units: Units) -> np.ndarray:
 def same_rows(numbers: np.ndarray) -> np.ndarray:
     """Return the rows whose numbers are those of another row, up to rounding.
 
+    Rows without any number but 0 tell nothing: those of frames that are alone of their kind.
+
     Parameters
     ----------
     numbers : (n, k) array
@@ -109,7 +111,7 @@ def same_rows(numbers: np.ndarray) -> np.ndarray:
     alike = np.zeros(len(rows), bool)
     for k, one in enumerate(scaled[:-1]):
         far = np.abs(scaled[k + 1 :] - one)[:, told] if allowed else np.abs(scaled[k + 1 :] - one)
-        same = np.flatnonzero((far <= allowed).all(axis=1))
+        same = np.flatnonzero((far <= allowed).all(axis=1) & rows[k + 1 :].any(axis=1))
         if same.size:
             alike[[k, *(k + 1 + same)]] = True
     return np.flatnonzero(alike)

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 _ALIKE = 0.01
 # Share of its pixels that a unit may lack, beside the usual share.
 _LACKING = 0.02
+# Share of a harm by which a level of the file may differ from that of the exposures: it is told
+# from the same samples, so that nothing but rounding and the clip makes its error.
+_ROUNDED = 0.1
 # Least share of the variance of its residuals that is a unit's own.
 _LEAST_NOISE = 1e-3
 
@@ -351,4 +354,39 @@ def written_gates(
             why = "too few pixels of the file stand out of the noise to compare exposures with it"
             gate = replace(gate, why=why)
         gates.append(gate)
+    return gates
+
+
+def level_gates(found: Units, stated: Units, statistics: Sequence[Statistic]) -> list[Gate]:
+    """Return the gates of the levels of the file as it is written against those of the exposures.
+
+    Parameters
+    ----------
+    found : Units
+        Statistics of exposures relative to the file.
+    stated : Units
+        The same relative to the mean of the exposures, of which the file was made.
+    statistics : sequence of Statistic
+    """
+    gates = []
+    for one in statistics:
+        values = one.values(found) - one.values(stated)
+        for k, amplifier in enumerate(found.amplifiers):
+            name = f" of amplifier {amplifier}" if len(found.amplifiers) > 1 else ""
+            measured = f"{one.measured}, of an exposure minus the file, beyond that minus the mean"
+            words = Words(
+                f"{one.label}{name}", one.family, one.unit, measured, one.harm, one.reason
+            )
+            gates.append(
+                make.mean_against(
+                    words,
+                    values[:, k],
+                    0.0,
+                    0.0,
+                    question="sound",
+                    name=f"file as written: {words.label}",
+                    null="the file has the levels of its exposures",
+                    tolerance=_ROUNDED * one.harm,
+                )
+            )
     return gates

@@ -72,6 +72,25 @@ class Units:
     def __len__(self) -> int:
         return len(self.exposure)
 
+    def some(self, which: Sequence[int], values: Mapping[str, np.ndarray] | None = None) -> Units:
+        """Return some of the units; with values of their own, or those that they have.
+
+        Parameters
+        ----------
+        which : sequence of int
+        values : dict of (len(which), amplifiers) arrays, optional
+        """
+        chosen = list(which)
+        own = {name: known[chosen] for name, known in self.values.items()}
+        return Units(
+            [self.exposure[k] for k in chosen],
+            self.integration[chosen],
+            self.mjd[chosen],
+            self.temperature[chosen],
+            self.amplifiers,
+            own if values is None else dict(values),
+        )
+
     def label(self, unit: int) -> str:
         """Return the name of a unit for messages."""
         return f"{self.exposure[unit]} integration {int(self.integration[unit])}"

@@ -156,6 +156,13 @@ def _compared(rows, compared, score, settings):
     level = compared.get("change_level", "MODERATE")
     warned = sum(row["verdict"] == WARN for row in rows)
     passed = f"{len(rows)} gates, {warned} warned" if warned else f"{len(rows)} gates passed"
+    # A file that is better than a damaged one may still be bad.
+    if compared.get("doubt") and not compared.get("current_bad"):
+        return _words(UNKNOWN, score["sentence"] if score else passed, compared["doubt"],
+                      "give the file in use, or say that it is bad (deliver.bad)")  # fmt: skip
+    if score and score.get("error", 0.0) is None:
+        return _words(UNKNOWN, score["sentence"], "the comparison with the file in use has too few "
+                      "exposures", _further(score.get("further_exposures")))  # fmt: skip
     if score and score["verdict"] == "better":
         return _words(DELIVER, score["sentence"], f"{passed}; change level {level}",
                       "snakemake deliver")  # fmt: skip

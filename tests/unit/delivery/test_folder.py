@@ -126,8 +126,39 @@ def test_an_override_delivers_and_stands_in_form_and_readme(tmp_path):
     assert "Delivered against the verdict: the other is lost" in (folder / "README.md").read_text()
 
 
+def test_a_reason_of_blanks_delivers_nothing(tmp_path):
+    done, folder = delivered(tmp_path, "cannot tell", ', override: "  "')
+    assert done.returncode == 3, done.stdout
+    assert "nrca1/superbias is not delivered: cannot tell" in done.stdout
+    assert not folder.exists()
+
+
+def test_a_reason_is_text_and_no_command_of_the_readme(tmp_path):
+    hostile = r', override: "because\n\n    python -m crds.submit --all\n# <b>Title</b>"'
+    done, folder = delivered(tmp_path, "cannot tell", hostile)
+    assert done.returncode == 0, done.stderr
+    readme = (folder / "README.md").read_text()
+    assert [line.split()[:3] for line in readme.splitlines() if line.startswith("    ")] == [
+        ["python", "-m", "crds.submit"]
+    ]
+    assert "--all" not in next(line for line in readme.splitlines() if line.startswith("    "))
+    assert r"because python -m crds.submit --all \# \<b\>Title\</b\>" in readme
+    form = yaml.safe_load((folder / "form.yaml").read_text())
+    assert "because python -m crds.submit --all b Title /b" in form["description"]
+
+
+def test_a_former_delivery_is_taken_away_when_the_verdict_is_another(tmp_path):
+    """Its README would still tell how to send the file."""
+    done, folder = delivered(tmp_path, "deliver")
+    assert done.returncode == 0 and folder.exists()
+    done, _ = delivered(tmp_path, "do not deliver")
+    assert done.returncode == 3
+    assert not folder.exists()
+    assert "delivery/superbias: taken away" in done.stdout
+
+
 def test_a_file_that_was_not_judged_is_refused(tmp_path):
-    delivered(tmp_path, "deliver")
+    __, folder = delivered(tmp_path, "deliver")
     path = tmp_path / "results" / "nrca1" / "judge" / "verdict_superbias.json"
     content = json.loads(path.read_text())
     path.write_text(json.dumps(content | {"sha256": {"candidate": "0" * 64, "current": None}}))
@@ -137,6 +168,7 @@ def test_a_file_that_was_not_judged_is_refused(tmp_path):
     )  # fmt: skip
     assert done.returncode == 1
     assert "is not the file that was judged" in done.stderr
+    assert not folder.exists()
 
 
 def test_a_file_without_crds_has_no_form(tmp_path):

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from darkroom.gates.decide import decide
-from darkroom.gates.gate import Words, bad_exposure, read_gates, two_halves, write_gates
+from darkroom.gates.gate import (
+    Words,
+    bad_exposure,
+    counted,
+    mean_against,
+    read_gates,
+    two_halves,
+    write_gates,
+)
 from darkroom.gates.settings import JudgeSettings
 from darkroom.gates.verdict import judge, write_verdicts
 
@@ -91,3 +99,18 @@ def test_more_exposures_than_there_are_are_asked_for(seed):
              two_halves(WORDS, values, np.arange(float(n)))]  # fmt: skip
     for row in decide(gates, JudgeSettings(injections=20)):
         assert row["needs"] is None or row["needs"] > row["nunits"], row
+
+
+@pytest.mark.parametrize(("d", "e"), [(np.nan, 1.0), (3.0, np.nan), (np.inf, 1.0), (3.0, np.inf)])
+def test_what_could_not_be_measured_is_insufficient_and_no_fault(tmp_path, d, e):
+    """A damaged table must not make a deviation of infinity, or one without an error."""
+    values = np.random.default_rng(1).normal(0, 2, 10)
+    against = mean_against(WORDS, values, 0.0, e if e != 1.0 else d, question="sound", name="m",
+                           null="n")  # fmt: skip
+    path = tmp_path / "judge" / "gates_superbias.json"
+    path.parent.mkdir()
+    write_gates(path, HEAD, [counted(WORDS, "c", "n", d, e), against])
+    (one,) = judge([path], JudgeSettings())
+    assert [gate["verdict"] for gate in one["gates"]] == ["insufficient", "insufficient"]
+    assert one["verdict"] == "insufficient"
+    assert one["T"] == 0

@@ -24,6 +24,7 @@ from darkroom.ccd.stack.frames import opened
 from darkroom.counterfactual.paired import classes_of
 from darkroom.counterfactual.score import further_made_of
 from darkroom.counterfactual.subtracted import SCORED, Consumer, Exchange, compare, compare_noise
+from darkroom.errors import InputError, as_written
 from darkroom.gates.harms import of_product
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from darkroom.hints import StrPath
 
 HOT = "hot pixels"
+_GIVE = "give the product of the previous night as it was made (ccd: previous)"
 # Samples that say nothing of the file.
 _NO_VALUE = DQ.NONFINITE | DQ.SATURATED | DQ.NO_ERROR
 
@@ -98,6 +100,14 @@ class HeldOut:
         for path, one in images.items():
             products.same_shape(one, shape, path, self.frames[0].path)
 
+    def require_unit(self, path: StrPath) -> None:
+        """Refuse a file in another unit than the frames."""
+        unit = str(products.read_image(path, "SCI", 1, 0)[1].get("BUNIT", self.unit)).strip()
+        if unit.casefold() != self.unit.casefold():
+            raise InputError(
+                path, f"its unit (BUNIT) is {unit}, that of the frames {self.unit}", _GIVE
+            )
+
     def exchanges(self, images: Mapping[StrPath, np.ndarray]) -> Iterator[Exchange]:
         """Yield each frame with the images of both files."""
         for frame, image in zip(self.frames, self.images(), strict=True):
@@ -128,14 +138,12 @@ def held_out(
 
 def master_bias(given: HeldOut) -> Comparison:
     """Compare a master bias with the one in use, by subtracting each from bias frames."""
-    files = {
-        path: [masterfile.read(path, number)[0] for number in range(len(given.parts))]
-        for path in (*given.versions, given.current)
-    }
-    images = {
-        path: side_by_side([_usable(one.image, one.dq) for one in file])
-        for path, file in files.items()
-    }
+    files, images = {}, {}
+    for path in (*given.versions, given.current):
+        with as_written(path, "no master bias", _GIVE):
+            given.require_unit(path)
+            files[path] = [masterfile.read(path, number)[0] for number in range(len(given.parts))]
+            images[path] = side_by_side([_usable(one.image, one.dq) for one in files[path]])
     given.require_shape(images)
     first = files[given.versions[0]]
     error = side_by_side([one.error for one in first])
@@ -158,12 +166,13 @@ def dark_rate(given: HeldOut) -> Comparison:
     Hot pixels are left out of the score: a file that holds the dark current of its own night would
     be called better for them alone. What happens to them is told.
     """
-    files = {
-        path: [ratefile.read(path, number) for number in range(len(given.parts))]
-        for path in (*given.versions, given.current)
-    }
-    one, path = given.frames[0], given.versions[0]
-    given.require_shape({path: _dark(one, rates) for path, rates in files.items()})
+    one, files, images = given.frames[0], {}, {}
+    for path in (*given.versions, given.current):
+        with as_written(path, "no dark rate", _GIVE):
+            files[path] = [ratefile.read(path, number) for number in range(len(given.parts))]
+            images[path] = _dark(one, files[path])
+    path = given.versions[0]
+    given.require_shape(images)
     residual = next(given.images()) - _dark(one, files[given.of(one)])
     consumer = Consumer(
         "subtraction of bias + rate x time", given.version, given.unit,
@@ -192,10 +201,10 @@ def dark_rate(given: HeldOut) -> Comparison:
 def read_noise(given: HeldOut) -> Comparison:
     """Compare a read noise with the one in use by how likely each makes bias frames."""
     parts = range(len(given.parts))
-    noises = {
-        path: side_by_side([_noise(path, number) for number in parts])
-        for path in (*given.versions, given.current)
-    }
+    noises = {}
+    for path in (*given.versions, given.current):
+        with as_written(path, "no read noise", _GIVE):
+            noises[path] = side_by_side([_noise(path, number) for number in parts])
     given.require_shape(noises)
     biases = {
         path: [masterfile.read(path, number)[0] for number in parts]

@@ -14,6 +14,7 @@ import numpy as np
 from darkroom.ccd.dq import DQ
 from darkroom.ccd.gating.harms import HARMS
 from darkroom.ccd.products import hdus as products
+from darkroom.errors import InputError
 from darkroom.gates import gate as make
 from darkroom.gates import units as unit_tables
 from darkroom.gates.gate import Words
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from darkroom.gates.gate import Gate
-    from darkroom.gates.units import Units
     from darkroom.hints import StrPath
 
 _BIAS, _READ, _DARK, _HOTTEST = (
@@ -115,6 +115,7 @@ def read_noise(
     chosen = [one for one in of_frames(noise, header.get("BUNIT", "adu")) if one.family == "noise"]
     gates = set_gates(units, expected) + unit_gates(units, with_harms(chosen, harms))
     n = len(units)
+    _require_rows(units, max(n, 1), path)
     words = Words("size", "scale", "ln variance", "ln of the variance of frames about their mean, "
                   "over that of the file", _READ["scale"].size(harms),
                   _READ["scale"].reason)  # fmt: skip
@@ -155,6 +156,7 @@ def dark_rate(
     units = unit_tables.read(path, extver=amplifier + 1)
     if units is None:
         return []
+    _require_rows(units, len(offsets), path)
     gates = set_gates(units, expected)
     for cell in cells:
         which = np.array(
@@ -171,7 +173,9 @@ def dark_rate(
         label += f" at {cell['TEMP']:.3g} °C" if np.isfinite(cell["TEMP"]) else ""
         noise = float(cell["NOISE"])
         statistics = with_harms(of_frames(noise, bunit), harms)
-        gates += unit_gates(_some(units, which), [_labelled(one, label) for one in statistics])
+        gates += unit_gates(
+            units.some(np.flatnonzero(which)), [_labelled(one, label) for one in statistics]
+        )
     gates += _line(cells, harms, bunit)
     return gates + written_gates(
         slopes, parts, _DARK["written"], harms, tolerance=0.02,
@@ -260,6 +264,14 @@ def hot_pixels(
     return gates
 
 
+def _require_rows(units, count, path):
+    """Refuse a table UNITS that is not of the frames of the product."""
+    if len(units) != count:
+        raise InputError(
+            path, f"table UNITS is of {len(units)} frames, not of {count}", "make the product again"
+        )
+
+
 def _rows(hdu):
     """Return the rows of a table as dictionaries, texts as such."""
     return [{name: row[name] for name in hdu.columns.names} for row in hdu.data]
@@ -267,16 +279,3 @@ def _rows(hdu):
 
 def _labelled(one, label):
     return replace(one, label=f"{one.label}{label}")
-
-
-def _some(units: Units, which: np.ndarray) -> Units:
-    """Return some of the units."""
-    chosen = np.flatnonzero(which)
-    return unit_tables.Units(
-        [units.exposure[k] for k in chosen],
-        units.integration[chosen],
-        units.mjd[chosen],
-        units.temperature[chosen],
-        units.amplifiers,
-        {name: values[chosen] for name, values in units.values.items()},
-    )

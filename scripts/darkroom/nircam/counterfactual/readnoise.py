@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from darkroom.counterfactual.paired import Shift, leave_one_out, shifts
+from darkroom.counterfactual.plausible import doubt_of_noise
 from darkroom.counterfactual.record import Comparison, ScoreWords
 from darkroom.counterfactual.score import decide, noise_gains
 from darkroom.gates.harms import of_product
@@ -99,6 +100,7 @@ def compare(
         copy_exact=copy_exact,
         copies=len(darks),
         flags_changed=share,
+        doubt=doubt_of_noise(np.mean(maps[0], axis=0)[use > 0], maps[1][use > 0]),
         notes=[jump_note(darks, use, white), *pull_notes(pairs)],
     )
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from darkroom.counterfactual.paired import Shift, leave_one_out, shifts
+from darkroom.counterfactual.plausible import doubt_of_image
 from darkroom.counterfactual.record import Comparison, ScoreWords
 from darkroom.counterfactual.score import Score, decide, further_made_of, variance_gains
 from darkroom.gates.harms import of_product
@@ -80,8 +81,25 @@ def compare(
         copies=len(darks),
         further=further,
         flags_changed=share,
+        doubt=doubt(darks, classes["all pixels"]),
         notes=[unit_note(darks), *([note] if note else [])],
     )
+
+
+def doubt(darks: Sequence[Pair], use: np.ndarray) -> str:
+    """Return why the file in use cannot be what it is taken for; empty: it can.
+
+    Levels are those after reference pixels, of which files of one detector hardly differ.
+    """
+    new, old = (
+        np.concatenate([np.asarray(pair.first[k], float) for pair in darks])[:, use > 0]
+        for k in (0, 1)
+    )
+    if len(new) < 2:
+        return ""
+    noise = float(np.nanmedian(np.nanstd(new, axis=0, ddof=1)))
+    # Of one dark minus either file, the difference is that of the files.
+    return doubt_of_image(-new[0], -old[0], noise)
 
 
 def group_gains(darks: Sequence[Pair], use: np.ndarray) -> np.ndarray:

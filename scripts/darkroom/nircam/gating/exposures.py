@@ -20,14 +20,16 @@ _MAD = 1.4826
 _HOT, _FEWEST = 8.0, 12
 
 
-def _chosen(ramps: RampSet) -> tuple[list[int], np.ndarray]:
+def chosen(ramps: RampSet) -> tuple[list[int], np.ndarray]:
+    """Return the ramps that are read, evenly spaced, and the rows of each."""
     count = len(ramps.ramps)
     which = sorted(set(np.linspace(0, count - 1, min(count, _RAMPS)).astype(int).tolist()))
     rows = np.arange(0, ramps.shape[0], max(1, ramps.shape[0] // _ROWS))
     return which, rows
 
 
-def _read(ramps, ramp, group, rows):
+def read_rows(ramps: RampSet, ramp: int, group: int, rows: np.ndarray) -> np.ndarray:
+    """Return rows of a group of a ramp, DN: (rows, nx) float32; NaN where unusable."""
     file, integration = ramps.ramps[ramp]
     values = np.empty((len(rows), ramps.shape[1]), np.float32)
     for line, row in zip(values, rows, strict=True):
@@ -50,13 +52,13 @@ def superbias_slopes(image: np.ndarray, ramps: RampSet) -> tuple[np.ndarray, lis
     names : list of str
     """
     classes = Classes.from_ramps(ramps)
-    which, rows = _chosen(ramps)
+    which, rows = chosen(ramps)
     names, parts = parts_of(classes.amplifier, len(rows))
     usable, image = classes.usable[rows], image[rows]
     groups = np.broadcast_to(classes.column % 2, image.shape)
     slopes = np.full((len(which), len(parts)), np.nan)
     for i, ramp in enumerate(which):
-        values = _read(ramps, ramp, 0, rows)
+        values = read_rows(ramps, ramp, 0, rows)
         for k, (half, columns) in enumerate(parts):
             good = usable[half][:, columns]
             slopes[i, k] = slope_of(
@@ -84,13 +86,13 @@ def rate_slopes(step: np.ndarray, ramps: RampSet) -> tuple[np.ndarray, list[str]
     names : list of str
     """
     classes = Classes.from_ramps(ramps)
-    which, rows = _chosen(ramps)
+    which, rows = chosen(ramps)
     names, parts = parts_of(classes.amplifier, len(rows))
     usable, image = classes.usable[rows], step[rows]
     slopes = np.full((len(which), len(parts)), np.nan)
     for i, ramp in enumerate(which):
         last = ramps.files[ramps.ramps[ramp][0]].sci.shape[1] - 1
-        found = (_read(ramps, ramp, last, rows) - _read(ramps, ramp, 0, rows)) / last
+        found = (read_rows(ramps, ramp, last, rows) - read_rows(ramps, ramp, 0, rows)) / last
         for k, (half, columns) in enumerate(parts):
             good = usable[half][:, columns]
             values, shown = found[half][:, columns][good], image[half][:, columns][good]
@@ -129,7 +131,7 @@ def noise_slopes(cds: np.ndarray, ramps: RampSet) -> tuple[np.ndarray, np.ndarra
     """
     classes = Classes.from_ramps(ramps)
     frames = frames_per_group(ramps)
-    which, rows = _chosen(ramps)
+    which, rows = chosen(ramps)
     names, parts = parts_of(classes.amplifier, len(rows))
     usable, variance = classes.usable[rows], np.square(cds[rows], dtype=np.float64)
     slopes, ratios = np.full((2, len(which), len(parts)), np.nan)
@@ -146,7 +148,7 @@ def _differences(ramps, ramp, rows):
     """Yield differences of two groups: the first, the middle and the last one of a ramp."""
     last = ramps.files[ramps.ramps[ramp][0]].sci.shape[1] - 2
     for group in sorted({0, last // 2, last}):
-        yield _read(ramps, ramp, group + 1, rows) - _read(ramps, ramp, group, rows)
+        yield read_rows(ramps, ramp, group + 1, rows) - read_rows(ramps, ramp, group, rows)
 
 
 def _agreement(difference, frames, usable, variance, parts):

@@ -8,22 +8,27 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import special
 
+from darkroom.errors import InputError, as_written
 from darkroom.gates import gate as make
+from darkroom.gates import planes
 from darkroom.gates import units as unit_tables
 from darkroom.gates.gate import Words, exact
 from darkroom.gates.harms import of_product
 from darkroom.gates.standard import (
     Statistic,
     column,
+    level_gates,
     own_noise,
     set_gates,
     unit_gates,
     with_harms,
     written_gates,
 )
+from darkroom.nircam.detector.dq import Pixel
 from darkroom.nircam.frames import frames_per_group
 from darkroom.nircam.gating.exposures import noise_slopes, superbias_slopes
 from darkroom.nircam.gating.harms import HARMS
+from darkroom.nircam.gating.levels import relative_to_file
 from darkroom.nircam.gating.predict import DISAGREE, TRUST, believed, pixel_noise, scatter
 from darkroom.nircam.ramps.classes import Classes
 from darkroom.nircam.spectrum.written import whole_fit
@@ -92,12 +97,16 @@ def superbias(
         Noise spectrum of the same ramps: the scatter that it predicts counts as 20 ramps where the
         ramps agree with it.
     """
-    image = _image(reference)
+    image = _like(_image(reference), ramps, reference)
     slopes, names = superbias_slopes(image, ramps)
     predicted, disagrees = _predicted(details, ramps, spectrum)
     weight = TRUST if predicted else 0.0
     gates = _common(details, SUPERBIAS, expected, harms, predicted, weight)
+    flagged = _image(reference, "DQ", np.int64) & int(Pixel.DO_NOT_USE) > 0
     gates += [*disagrees, _whole(image, "superbias")]
+    gates.append(planes.flags(image, _image(reference, "ERR"), flagged))
+    if _of_group0(details):
+        gates += _levels_as_written(reference, image, details, ramps, harms)
     return gates + written_gates(
         slopes, names, _BIAS["written"], harms, tolerance=0.005,
         measured="slope of group 0 on the file",
@@ -112,7 +121,7 @@ def readnoise(
     harms: Mapping[str, float],
 ) -> list[Gate]:
     """Return the gates of a read noise; parameters as of `superbias`."""
-    image = _image(reference)
+    image = _like(_image(reference), ramps, reference)
     slopes, ratios, names = noise_slopes(image, ramps)
     gates = _common(details, READNOISE, expected, harms)
     gates.append(_whole(image, "read noise", above=0.0))
@@ -128,6 +137,31 @@ def readnoise(
         expected=0.0,
     )  # fmt: skip
     return gates
+
+
+def _of_group0(details):
+    """Whether the superbias is the mean of group 0, not what a line through the ramp begins with.
+
+    Of a pedestal the light before group 0 was taken off: group 0 is above the file by that.
+    """
+    from astropy.io import fits
+
+    history = [str(line) for line in fits.getheader(details).get("HISTORY", [])]
+    return 'setting sample = "group0"' in history
+
+
+def _levels_as_written(reference, image, details, ramps, harms):
+    """Return the gates of levels, gradients and pixels of the file against those of its ramps."""
+    units = unit_tables.read(details)
+    if units is None or len(units) != len(ramps.ramps):
+        return []
+    found, stated, unlike, scatter = relative_to_file(image, ramps, units)
+    levels = [one for one in SUPERBIAS if one.family in ("level", "parity", "slow", "fast")]
+    gates = level_gates(found, stated, with_harms(levels, harms))
+    gates += [planes.pixels(share, f"{kind} pixels") for kind, share in unlike.items()]
+    errors = _image(reference, "ERR")
+    usable = Classes.from_ramps(ramps).usable
+    return [*gates, planes.errors(errors[usable], scatter / math.sqrt(len(units)))]
 
 
 def _predicted(details, ramps, spectrum):
@@ -170,11 +204,23 @@ def _common(details, statistics, expected, harms, predicted=None, weight=0.0):
     return set_gates(units, expected) + unit_gates(units, statistics, change, predicted, weight)
 
 
-def _image(path: StrPath) -> np.ndarray:
+def _image(path: StrPath, name: str = "SCI", kind: type = np.float32) -> np.ndarray:
     from astropy.io import fits
 
-    with fits.open(path) as hdus:
-        return np.array(hdus["SCI"].data, np.float32)
+    with as_written(path, f"no image {name}", "make the product again"), fits.open(path) as hdus:
+        return np.array(hdus[name].data, kind)
+
+
+def _like(image, ramps, path):
+    """Return an image of the shape of the ramps; refuse one of another."""
+    if image.shape != ramps.shape:
+        raise InputError(
+            path,
+            f"has {' x '.join(map(str, image.shape))} pixels (rows x columns), its exposures "
+            f"{' x '.join(map(str, ramps.shape))}",
+            "make the product again",
+        )
+    return image
 
 
 def _whole(image, what, above=-math.inf):
