@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # Share of the pixels of a file that may be others than those of its exposures.
 _UNLIKE = 0.01
+# Share of the pixels that may be flagged: infrared detectors have one to three of a hundred.
+_FLAGGED = 0.05
 # Factor by which errors may differ from what exposures give: few exposures tell it within 10 %.
 _ERROR = 1.3
 # Errors of a median of exposures beyond which a pixel of the file is not theirs. The error of a
@@ -166,12 +168,12 @@ def flags(
     fault = ""
     if silent:
         fault = f"{silent} pixels have no value or no error, and no flag says so"
-    elif share > _UNLIKE:
+    elif share > _FLAGGED:
         fault = f"{100 * share:.3g} % of the pixels are flagged as having no value"
     return exact(
         "file as written: flags",
         "values",
-        "99 % of the pixels can be used, and a flag names each that cannot",
+        "95 % of the pixels can be used, and a flag names each that cannot",
         fault,
         "a pixel without a value is not calibrated, and must not be taken for one that is",
     )

@@ -210,3 +210,14 @@ def test_too_few_frames_are_insufficient_whatever_the_product(count, made, run, 
             "--output", tmp_path / "gates.json", *given)  # fmt: skip
         rows = decide(read_gates(tmp_path / "gates.json")[1], JudgeSettings())
         assert worst(rows) == "insufficient", [r for r in rows if r["verdict"] == FAIL]
+
+
+@pytest.mark.parametrize(
+    ("share", "verdict"), [(0.0, PASS), (0.03, PASS), (0.06, FAIL), (1.0, FAIL)]
+)
+def test_a_detector_may_have_some_flagged_pixels(share, verdict):
+    value, flagged = np.ones((100, 100)), np.zeros((100, 100), bool)
+    flagged.flat[: round(share * flagged.size)] = True
+    value[flagged] = np.nan
+    (judged,) = decide([planes.flags(value, value, flagged)], JudgeSettings())
+    assert judged["verdict"] == verdict
