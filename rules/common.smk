@@ -28,7 +28,6 @@ from darkroom.workflow.speed import (
     collect_rarely,
     evaluate_once,
     find_by_end,
-    know_environments,
     remember_checksums,
     remember_signatures,
 )
@@ -39,7 +38,6 @@ keep_durably(snakemake.persistence.file.FilePersistence)
 remember_checksums(snakemake.io._IOFile)
 evaluate_once(snakemake.scheduling.job_scheduler.JobScheduler)
 find_by_end(snakemake.output_index.OutputIndex)
-know_environments(snakemake.jobs.Job)
 
 or_exit(require_own_folder, ".", workflow.main_snakefile)
 STARTED = time.monotonic()

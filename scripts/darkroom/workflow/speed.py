@@ -125,26 +125,6 @@ def find_by_end(index_class: Any) -> None:
     index_class.__init__, index_class.match_producers = init, match_producers
 
 
-def know_environments(job_class: Any) -> None:
-    """Let Snakemake take the environment of a rule that names one file without asking each job.
-
-    To ask a job it evaluates all parameters of the job, which a plan does not need otherwise.
-
-    Parameters
-    ----------
-    job_class : type
-        ``snakemake.jobs.Job``.
-    """
-    ask: Callable[[Any], Any] = job_class.conda_env_spec.fget
-
-    def conda_env_spec(self: Any) -> Any:
-        if self._conda_env_spec is None and not callable(self.rule._conda_env):
-            self._conda_env_spec = self.rule.expand_conda_env(self.wildcards_dict)
-        return ask(self)
-
-    job_class.conda_env_spec = property(conda_env_spec)
-
-
 def remember_signatures(rules: Iterable[Any]) -> None:
     """Store the signature of every function of the rules in its ``__signature__``.
 

@@ -309,21 +309,3 @@ def test_rules_are_found_by_how_the_name_of_a_file_ends():
     # Who asks may change what it was given.
     faster.match_producers("r/a/flat.fits").clear()
     assert faster.match_producers("r/a/flat.fits") == {rules[0], rules[1], rules[4]}
-
-
-@pytest.mark.parametrize("environment", ["'env.yaml'", "lambda wildcards: 'env.yaml'"])
-def test_parameters_are_not_evaluated_to_know_an_environment(tmp_path, environment):
-    scripts = Path(__file__).parents[3] / "scripts"
-    (tmp_path / "env.yaml").write_text("dependencies: []\n")
-    (tmp_path / "Snakefile").write_text(
-        f"import sys\nsys.path.insert(0, {str(scripts)!r})\nimport snakemake.jobs\n"
-        "from darkroom.workflow.speed import know_environments\n"
-        "know_environments(snakemake.jobs.Job)\n"
-        f"rule one:\n    output: 'one'\n    conda: {environment}\n"
-        "    params: seen=lambda wildcards: open('evaluated', 'w').close()\n"
-        "    shell: 'touch {output}'\n"
-    )
-    command = [sys.executable, "-m", "snakemake", "-n", "--quiet"]
-    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
-    # A function may ask for the parameters.
-    assert (tmp_path / "evaluated").exists() == environment.startswith("lambda")
