@@ -84,9 +84,12 @@ def withdraw(folder: Path) -> bool:
     """
     if not folder.exists():
         return False
-    # README first: what a killed program leaves tells no command.
-    (folder / "README.md").unlink(missing_ok=True)
-    shutil.rmtree(folder)
+    if folder.is_symlink():  # what it leads to is not ours
+        folder.unlink()
+    else:
+        # README first: what a killed program leaves tells no command.
+        (folder / "README.md").unlink(missing_ok=True)
+        shutil.rmtree(folder)
     flush(folder.parent)
     return True
 

@@ -39,18 +39,7 @@ def content_sha256(path: StrPath) -> str:
 
 
 def both_sha256(path: StrPath) -> tuple[str, str]:
-    """Return the SHA-256 of a FITS file's bytes and that of its content, from one reading.
-
-    Parameters
-    ----------
-    path : path-like
-        A FITS file that is not compressed.
-
-    Raises
-    ------
-    InputError
-        As by `darkroom.fits.structure.walk_hdus`.
-    """
+    """Return the SHA-256 of a FITS file's bytes, and `content_sha256`, from one reading."""
     content = hashlib.sha256()
     # Where the next card that is left out begins; the last is behind the end of any file.
     cards = iter([*_time_cards(Path(path)), sys.maxsize])

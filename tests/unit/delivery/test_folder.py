@@ -8,7 +8,7 @@ from astropy.io import fits
 
 from darkroom.counterfactual.held_out import by_version, held_out
 from darkroom.counterfactual.records import plain, read_record, write_record
-from darkroom.delivery.folder import Delivery, refusal, write_folder
+from darkroom.delivery.folder import Delivery, refusal, withdraw, write_folder
 from darkroom.delivery.validity import sentences
 from darkroom.provenance import sha256
 from nircam_jwst import PYTHON, need_jwst, own_program, program
@@ -239,3 +239,12 @@ def test_a_part_of_the_exposures_that_is_all_refused_is_named(tmp_path):
             assert not others.exists()
         else:
             assert left_out.read_text() == "".join(f"frames/{name}.fits\n" for name in part)
+
+
+def test_a_link_in_place_of_a_former_delivery_is_removed_and_not_followed(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "README.md").write_text("mine")
+    (tmp_path / "superbias").symlink_to(tmp_path / "mine")
+    assert withdraw(tmp_path / "superbias")
+    assert not (tmp_path / "superbias").exists()
+    assert (tmp_path / "mine" / "README.md").read_text() == "mine"
