@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
-from darkroom.crds.cache import Cache
+from darkroom.crds.cache import Cache, mapping_sha1
 from loopback.faults import KINDS, Faults, Reply
 from loopback.mast import _Handler as Handler
 
@@ -146,6 +146,23 @@ class _Handler(Handler):
         if name in self.server.files:
             reply = Reply(body=self.server.files[name], content_type="application/octet-stream")
         self._reply(name, self.server.instead.get(name, reply), body=body)
+
+
+def tiny_files(kinds=("mask", "superbias")):
+    """Return ``{name: bytes}`` of the smallest rules there are, and of a reference of each kind."""
+    imap = "jwst_nircam_0001.imap"
+    selectors = {
+        "jwst_0001.pmap": {"NIRCAM": imap, "MIRI": "jwst_miri_0001.imap"},
+        imap: {kind.upper(): f"jwst_nircam_{kind}_0001.rmap" for kind in kinds},
+        **{f"jwst_nircam_{kind}_0001.rmap": {} for kind in kinds},
+    }
+    files = {}
+    for name, selector in selectors.items():
+        lines = ["header = {\n", "}\n", f"selector = {selector!r}\n"]
+        lines.insert(1, f"    'sha1sum': '{mapping_sha1(''.join(lines))}',\n")
+        files[name] = "".join(lines).encode()
+    names = [f"jwst_nircam_{kind}_0001.fits" for kind in kinds]
+    return files | {name: small_fits(name) for name in names}
 
 
 def small_fits(name):
