@@ -261,7 +261,7 @@ def test_a_disk_is_big_enough_for_exactly_what_is_missing(client, filled, monkey
 
 def test_what_does_not_fit_is_told_in_megabytes(cache, monkeypatch):
     monkeypatch.setattr(fill.shutil, "disk_usage", lambda _: SimpleNamespace(free=31e6))
-    records_ = [FileRecord(f"{k}.fits", 27_000_000, "0" * 40) for k in range(2)]
+    records_ = [FileRecord(f"{k}.fits", 27_249_990, "0" * 40) for k in range(2)]
     with pytest.raises(DarkroomError, match="need 54 MB, 31 MB are free"):
         fill._require_space(cache, records_)
 
@@ -285,7 +285,13 @@ def leave(cache, *, age_s):
 
 @pytest.mark.parametrize(
     ("alone", "age_s", "stay"),
-    [(True, 0, False), (False, DAY_S + 60, False), (False, DAY_S - 60, True)],
+    [
+        (True, 0, False),
+        (False, DAY_S + 60, False),
+        (False, DAY_S - 60, True),
+        # Of a host whose clock is ahead.
+        (False, -2 * DAY_S, True),
+    ],
 )
 def test_leftovers_go_when_they_can_be_nobodys(cache, alone, age_s, stay):
     paths = leave(cache, age_s=age_s)
@@ -341,8 +347,8 @@ def test_sizes_are_logged_in_megabytes(cache, caplog):
     session.cache, session.holder = cache, SimpleNamespace(heartbeat=lambda _: None)
     session.server = SimpleNamespace(fetch=lambda *_: None)
     session.description = SimpleNamespace(folder_of=lambda _: "http://x")
-    session.fetch(FileRecord(MASK, 83_000_000, "0" * 40))
-    assert f"fetching {MASK} (83.0 MB)" in caplog.text
+    session.fetch(FileRecord(MASK, 83_400_000, "0" * 40))
+    assert f"fetching {MASK} (83.4 MB)" in caplog.text
 
 
 def test_a_folder_that_cannot_be_written_is_named_with_the_reason(client, cache):
