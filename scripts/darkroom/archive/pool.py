@@ -10,6 +10,7 @@ import threading
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from time import monotonic
 from typing import Any, NoReturn
@@ -102,14 +103,16 @@ class _Worker:
     def give(self, task: Any, seconds: float) -> None:
         """Send a task to the process, which has `seconds` for it."""
         self.task, self.limit_s, self.deadline = task, seconds, monotonic() + seconds
-        self.pipe.send(task)
+        # One that has died since it was asked is found to be lost when it is waited for.
+        with suppress(ConnectionError):
+            self.pipe.send(task)
 
     def still_working(self) -> bool:
         """Read the process's messages; tell whether they are heartbeats only, and in time."""
         while self.pipe.poll():
             try:
                 kind, value = self.pipe.recv()
-            except EOFError:
+            except (EOFError, ConnectionError):
                 kind, value = "gone", None
             if kind != "heartbeat":
                 self._message = kind, value

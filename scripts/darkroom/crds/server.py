@@ -194,14 +194,13 @@ class Server:
                 received += block
                 if len(received) > _LONGEST_ANSWER:
                     raise TransientError("the answer does not end")
+        kind = "none of CRDS"
         try:
             answer = json.loads(received)
         except (ValueError, RecursionError):
-            start = first_words(bytes(received[:400]))
-            raise TransientError(f"the answer is no JSON: {start}") from None
+            answer, kind = None, "no JSON"
         if not isinstance(answer, dict) or not ("result" in answer or answer.get("error")):
-            start = first_words(bytes(received[:400]))
-            raise TransientError(f"the answer is none of CRDS: {start}")
+            raise TransientError(f"the answer is {kind}: {first_words(bytes(received[:400]))}")
         if error := answer.get("error"):
             said = error.get("message", error) if isinstance(error, dict) else error
             raise TransientError(f"the server says: {html.unescape(str(said))[:300]}")

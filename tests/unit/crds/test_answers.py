@@ -304,6 +304,21 @@ def test_what_came_is_told(server, client, tmp_path, kind, name, says):
     assert ("no FITS" in str(told.value)) == (kind in ("html", "empty") and name == MASK)
 
 
+def test_not_a_byte_more_than_stated_is_taken(server, client, tmp_path, monkeypatch):
+    content = server.files[MASK]
+    monkeypatch.setattr(crds_server, "_BLOCK", len(content))
+    server.instead[MASK] = Reply(body=content + b"x")
+    with pytest.raises(DarkroomError, match=f"what came has {len(content) + 1} bytes"):
+        get(server, client, tmp_path / MASK)
+
+
+def test_what_is_far_too_long_is_not_read_whole(server, client, tmp_path):
+    content = server.files[MASK]
+    server.instead[MASK] = Reply(body=content + bytes(1_000_000))
+    with pytest.raises(DarkroomError, match=r"what came has (\d{4,5}|1\d{5}) bytes"):
+        get(server, client, tmp_path / MASK)
+
+
 def test_a_file_without_end_is_left_soon_after_its_size(server, client, tmp_path, monkeypatch):
     monkeypatch.setattr(crds_server, "_BLOCK", 1000)
     content = server.files[MASK]
