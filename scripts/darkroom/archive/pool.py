@@ -97,7 +97,8 @@ class _Worker:
         self.process.start()
         far_end.close()
         self.task: Any = None
-        self.limit_s, self.deadline = 0.0, 0.0
+        self.limit_s: float
+        self.deadline: float
         self._message: tuple[str, Any] | None = None
 
     def give(self, task: Any, seconds: float) -> None:

@@ -24,6 +24,7 @@ from darkroom.errors import DarkroomError
 from darkroom.transport.download import first_words
 from darkroom.transport.transfer import (
     CONNECT_S,
+    LONGEST_ANSWER,
     SILENCE_S,
     TEMPORARY_STATUSES,
     TransientError,
@@ -45,8 +46,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 RETRIES = 3
-_LONGEST_ANSWER = 1 << 28  # bytes; a real one has a few MB
-_BLOCK = 1 << 16
+_BLOCK = 65_536
 _ADVICE = (
     "see whether the server is up and this machine has a network (a proxy is named by "
     "HTTPS_PROXY), then repeat the command"
@@ -168,11 +168,11 @@ class Server:
     def _download(
         self, address: str, size: int, path: Path, progress: Callable[[], object]
     ) -> bytes:
-        """Write an answer to a file, not many more than `size` bytes; return the first bytes."""
+        """Write an answer to a file, not many more than `size` bytes; return the first block."""
         start, count = b"", 0
         with self._response("GET", address) as response, path.open("xb") as stream:
             for block in response.iter_content(_BLOCK):
-                start = start or block[:200]
+                start = start or block
                 stream.write(block)
                 count += len(block)
                 progress()
@@ -192,7 +192,7 @@ class Server:
         with self._response("POST", address, data=body, headers=form) as response:
             for block in response.iter_content(_BLOCK):
                 received += block
-                if len(received) > _LONGEST_ANSWER:
+                if len(received) > LONGEST_ANSWER:
                     raise TransientError("the answer does not end")
         kind = "none of CRDS"
         try:

@@ -87,6 +87,30 @@ def test_a_result_is_that_of_its_own_task():
     assert str(done[1][2]) == ("the process at work on it was not done within 0.1 s and was killed")
 
 
+def test_a_task_that_is_done_is_done_once(tmp_path):
+    def work(task, beat):
+        with (tmp_path / str(task)).open("a") as stream:
+            stream.write("x")
+        if task == 1:
+            raise DarkroomError("no")
+        return task
+
+    assert [task for task, _, _ in outcomes(work, range(3))] == [0, 1, 2]
+    assert [(tmp_path / str(task)).read_text() for task in range(3)] == ["x"] * 3
+
+
+def test_nobody_waits_longer_than_the_first_of_the_tasks_may_take(monkeypatch):
+    waited, wait = [], pool.wait
+    monkeypatch.setattr(
+        pool, "wait", lambda pipes, seconds: waited.append(seconds) or wait(pipes, seconds)
+    )
+    limits = {"short": 0.05, "long": 300.0}
+    running = run_tasks(lambda *_: time.sleep(600), ["long", "short"], count=2, seconds=limits.get)
+    next(running)
+    running.close()
+    assert all(0.0 <= seconds <= 0.05 for seconds in waited)
+
+
 def test_each_task_has_its_own_time():
     limits = {"short": 0.05, "long": 20.0}
 
