@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any, NoReturn
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from darkroom.archive.mast_server import raise_http_failure
 from darkroom.archive.settings import ArchiveSettings
 from darkroom.errors import DarkroomError
+from darkroom.transport.address import server_address, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,11 +47,10 @@ class Cloud:
     def __init__(self, archive: Mapping[str, Any], server: Server) -> None:
         self.address: str = archive.get("cloud", ArchiveSettings.cloud).rstrip("/")
         self._server = server
-        parts = urlsplit(self.address)
-        safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
-        if not safe or not parts.hostname or parts.username:
+        parts = server_address(self.address)
+        if parts is None or (parts.scheme != "https" and parts.hostname not in _LOOPBACK):
             raise DarkroomError(
-                f"archive.cloud is {self.address!r}; it must be an https address such as "
+                f"archive.cloud is {shown(self.address)}; it must be an https address such as "
                 f"{ArchiveSettings.cloud}"
             )
 

@@ -115,9 +115,10 @@ def _astroquery(server: str) -> Any:
     """
     before = os.environ.get("ASTROPY_CONFIG_DIR")
     with tempfile.TemporaryDirectory(prefix="darkroom-") as folder:
-        # The client's own limit applies between two answers only; `time_limit` applies at any time.
+        # The client's own limit, here a week, applies between two answers only; `time_limit`
+        # applies at any time.
         Path(folder, "astroquery.cfg").write_text(
-            f"[mast]\nserver = {server}\ntimeout = {7 * 24 * 3600}\n", encoding="utf-8"
+            f"[mast]\nserver = {server}\ntimeout = 604800\n", encoding="utf-8"
         )
         os.environ["ASTROPY_CONFIG_DIR"] = folder
         try:

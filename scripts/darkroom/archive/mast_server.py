@@ -10,11 +10,11 @@ from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
-from urllib.parse import urlsplit
 
 from darkroom.errors import DarkroomError
 from darkroom.plain import plain_text
 from darkroom.secrets import TOKEN_VARIABLE
+from darkroom.transport.address import server_address, shown
 from darkroom.transport.download import first_words
 from darkroom.transport.token import read_token
 from darkroom.transport.transfer import (
@@ -62,10 +62,9 @@ class Server:
         self.address: str = archive.get("server", SERVER).rstrip("/")
         self.timeout_s: float = archive.get("timeout_s", TIMEOUT_S)
         self.retries: int = archive.get("retries", RETRIES)
-        parts = urlsplit(self.address)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
+        if server_address(self.address) is None:
             raise DarkroomError(
-                f"archive.server is {self.address!r}; it must be an address such as {SERVER}"
+                f"archive.server is {shown(self.address)}; it must be an address such as {SERVER}"
             )
         self._token = read_token(self.address)
 

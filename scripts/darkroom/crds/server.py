@@ -14,13 +14,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
 
 import requests
 
 from darkroom.crds.cache import difference, written_in_shared_folder
 from darkroom.crds.description import Description
 from darkroom.errors import DarkroomError
+from darkroom.transport.address import server_address
 from darkroom.transport.download import first_words
 from darkroom.transport.transfer import (
     CONNECT_S,
@@ -73,8 +73,7 @@ class Server:
     """
 
     def __init__(self, url: str, observatory: str, timeout_s: float) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+        if server_address(url) is None:
             # Not shown: it may contain a password.
             raise DarkroomError(
                 f"crds.{observatory}.server must be an address such as "

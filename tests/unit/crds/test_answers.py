@@ -71,7 +71,15 @@ def get(server, client, path, name=MASK, **options):
 
 
 @pytest.mark.parametrize(
-    "address", ["crds.example.org", "ftp://crds.example.org", "http://", "https://me:pw@x", "//x"]
+    "address",
+    [
+        "crds.example.org",
+        "ftp://crds.example.org",
+        "http://",
+        "https://me:pw@x",
+        "//x",
+        "http://[x",
+    ],
 )
 def test_an_address_that_is_none_is_told_and_not_repeated(address):
     with pytest.raises(DarkroomError) as told:

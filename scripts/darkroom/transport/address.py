@@ -1,0 +1,28 @@
+"""Addresses of servers, as a person writes them into a campaign."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from urllib.parse import SplitResult
+
+
+def server_address(text: str) -> SplitResult | None:
+    """Return the parts of the address of a server; None of what is none.
+
+    An address with a name or password in it is none: it would be in every message and log.
+    """
+    try:
+        parts = urlsplit(text)
+        valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        # Brackets that do not match, or a port that is no number.
+        return None
+    return parts if valid and "@" not in parts.netloc else None
+
+
+def shown(text: str) -> str:
+    """Return a text that is no address of a server, for a message, without a password in it."""
+    return "an address with a name or password" if "@" in text else repr(text)
