@@ -69,6 +69,13 @@ def test_what_has_changed_has_not_arrived(kept, content):
     assert kept.status(ROW, KEY) is None
 
 
+def test_a_larger_sum_is_no_better_than_a_smaller_one(kept):
+    for content, other in ((b"content", b"conten0"), (b"conten0", b"content")):
+        arrive(kept, content=content)
+        path_of(kept).write_bytes(other)
+        assert kept.status(ROW, KEY) is None
+
+
 def test_what_is_gone_or_no_file_has_not_arrived(kept):
     path = path_of(kept)
     path.rename(path.with_name("kept"))
