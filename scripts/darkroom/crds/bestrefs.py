@@ -59,6 +59,7 @@ def best_references(
         When CRDS fails altogether.
     """
     kinds = list(kinds)
+    header: dict[str, Any] = {}
     try:
         import crds
         from crds import data_file

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -49,4 +50,5 @@ def certify(path: StrPath, cache: StrPath, observatory: str, context: str) -> tu
         )
         said = done.stdout.replace(f"{path.parent}/", "").replace(scratch, "TMPDIR")
         said = said.replace(environment["CRDS_PATH"], "CRDS_PATH")
-    return said, done.returncode == 0 and "0 errors" in said
+    # Not those that end with 0, as in "10 errors".
+    return said, done.returncode == 0 and re.search(r"\b0 errors", said) is not None
