@@ -1,5 +1,7 @@
 """What the archive's rules ask of a campaign."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from darkroom.archive.planning import Arrivals
@@ -35,3 +37,23 @@ def test_simulated_bytes_follow_from_the_simulator(tmp_path):
     assert local.code != simulated.code
     assert local.maker_option == ""
     assert simulated.maker_option.startswith(f"--maker {simulated.code}-")
+
+
+@pytest.mark.parametrize(
+    ("kind", "toolset", "remote", "simulator"),
+    [("mast", "archive", True, []), ("local", "detector", False, []),
+     ("simulated", "detector", False, ["darkroom.ccd.simulate.exposures"])],
+)  # fmt: skip
+def test_the_code_that_fetches_is_all_that_can_change_an_exposure(kind, toolset, remote, simulator):
+    """And the network is asked only where exposures come from it."""
+    plan = SimpleNamespace(
+        campaign=SimpleNamespace(archive={"kind": kind}, query_digest=lambda: "query"),
+        instruments=["ccd"],
+        simulated=kind == "simulated",
+    )
+    programs = SimpleNamespace(digest=lambda *names: names)
+    found = Arrivals(plan, programs)
+    assert (found.toolset, found.remote) == (toolset, remote)
+    modules = [f"darkroom.archive.{kind}", "darkroom.ccd.received", *simulator]
+    assert found.code == (toolset, "archive/fetch", *modules)
+    assert found.maker_option == (f"--maker {found.code}-query" if simulator else "")

@@ -29,6 +29,7 @@ def test_each_item_needs_the_references_of_its_observatory(tmp_path):
 def test_options_name_context_kinds_and_server(tmp_path):
     found = references(tmp_path)
     assert found.context_options("jwst") == "--context jwst_1234.pmap --instruments nircam"
+    assert found.context_options("hst") == "--context hst_1234.pmap --instruments wfc3"
     options = found.bestrefs_options("dark")
     assert options.startswith("--context jwst_1234.pmap --kinds linearity mask")
     assert options.endswith("--optional-kinds sirskernel")
