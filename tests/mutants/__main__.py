@@ -23,6 +23,9 @@ from contextlib import closing
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+_DECLARED = (
+    "tests/unit/campaign/test_settings.py::test_schema_and_tables_are_those_of_the_declarations"
+)
 _BATCHES = ["tests/unit/batches/test_batches.py", "tests/unit/batches/test_products.py"]
 #: Modules below scripts/darkroom/, and the tests that guard them.
 MODULES = {
@@ -31,6 +34,7 @@ MODULES = {
         "tests/unit/campaign/test_lock.py",
         "tests/unit/campaign/test_pins_format.py",
     ],
+    "transport/address": ["tests/unit/archive/test_failures.py"],
     "transport/download": ["tests/unit/archive/test_download.py"],
     "transport/token": ["tests/unit/archive/test_transfer.py"],
     "transport/transfer": [
@@ -42,7 +46,18 @@ MODULES = {
         "tests/unit/crds/test_hostile.py",
         "tests/unit/crds/test_server.py",
     ],
+    "crds/bestrefs": ["tests/unit/crds/test_choice.py"],
     "crds/cache": ["tests/unit/crds/test_cache_files.py"],
+    "crds/certify": ["tests/unit/crds/test_choice.py"],
+    "crds/environment": ["tests/unit/crds/test_choice.py"],
+    "crds/fill": ["tests/unit/crds/test_filling.py"],
+    "crds/lock": ["tests/unit/crds/test_lock.py"],
+    "crds/planning": ["tests/unit/crds/test_planning.py"],
+    "crds/references": ["tests/unit/crds/test_lists.py"],
+    "crds/releases": ["tests/unit/crds/test_choice.py"],
+    "crds/replaced": ["tests/unit/crds/test_choice.py"],
+    "crds/server": ["tests/unit/crds/test_answers.py", "tests/unit/crds/test_hostile.py"],
+    "crds/settings": ["tests/unit/crds/test_settings.py", _DECLARED],
     "integrity/digests": [
         "tests/unit/integrity/test_digests.py",
         "tests/unit/integrity/test_summing.py",
@@ -60,6 +75,27 @@ MODULES = {
         "tests/unit/integrity/test_recording.py",
         "tests/unit/integrity/test_summing.py",
         "tests/unit/integrity/test_watching.py",
+    ],
+    "archive/arrivals": ["tests/unit/archive/test_arrivals.py"],
+    "archive/local": [
+        "tests/unit/archive/test_folders.py",
+        "tests/unit/archive/test_receiving.py",
+        "tests/unit/archive/test_room.py",
+        "tests/unit/archive/test_entering.py",
+    ],
+    "archive/mast": ["tests/unit/archive/test_rows.py"],
+    "archive/mast_client": ["tests/unit/archive/test_client.py"],
+    "archive/mast_hst": ["tests/unit/archive/test_rows.py"],
+    "archive/mast_jwst": ["tests/unit/archive/test_rows.py"],
+    "archive/mast_server": ["tests/unit/archive/test_failures.py"],
+    "archive/mast_tables": ["tests/unit/archive/test_rows.py"],
+    "archive/planning": ["tests/unit/archive/test_planning.py"],
+    "archive/pool": ["tests/unit/archive/test_pool.py", "tests/unit/archive/test_workers.py"],
+    "archive/settings": [_DECLARED],
+    "archive/simulated": ["tests/unit/archive/test_simulated.py"],
+    "archive/slots": [
+        "tests/unit/archive/test_claims.py",
+        "tests/unit/integrity/test_fence.py",
     ],
     "archive/receive": [
         "tests/unit/archive/test_copies.py",

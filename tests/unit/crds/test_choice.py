@@ -226,7 +226,7 @@ def test_what_is_chosen_now_and_later_is_asked_with_the_files_own_values(crds, t
 
 def test_a_file_for_every_exposure_type_is_that_of_science(crds, tmp_path):
     crds.rules.parkey = (("META.EXPOSURE.TYPE", "META.INSTRUMENT.DETECTOR"),)
-    crds.rules.keys = ("N/A", "*")
+    crds.rules.keys = ("N/A", "".join(["*"]))
     crds.rules.change = "added Useafter"
     path = new_file(tmp_path, TYPE="N/A")
     place = place_of(path, CONTEXT)
@@ -289,8 +289,8 @@ def test_a_new_date_of_a_rule_is_told_with_what_is_used_before_and_after(
     [
         (NOW, LATER, [], ". It would stand beside now.fits, which such exposures get now; a file "
          "made for the same values would replace that one."),
-        ("", LATER, [[("x",), [("a", "NRCA1"), ("b", "*"), ("c", "N/A")]]], ". It would stand "
-         f"beside later.fits ({RULE}), which such exposures get now; a file made for the same "
+        ("", LATER, [[("x",), [("a", "NRCA1"), ("b", "*"), ("c", "N/A")]], [("y",), []]],
+         f". It would stand beside later.fits ({RULE}), which such exposures get now; a file made for the same "
          "values would replace that one."),
         ("NOT FOUND x", "not found", [], "."),
     ],
