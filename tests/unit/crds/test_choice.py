@@ -290,8 +290,8 @@ def test_a_new_date_of_a_rule_is_told_with_what_is_used_before_and_after(
         (NOW, LATER, [], ". It would stand beside now.fits, which such exposures get now; a file "
          "made for the same values would replace that one."),
         ("", LATER, [[("x",), [("a", "NRCA1"), ("b", "*"), ("c", "N/A")]], [("y",), []]],
-         f". It would stand beside later.fits ({RULE}), which such exposures get now; a file made for the same "
-         "values would replace that one."),
+         f". It would stand beside later.fits ({RULE}), which such exposures get now; a file made "
+         "for the same values would replace that one."),
         ("NOT FOUND x", "not found", [], "."),
     ],
 )  # fmt: skip
