@@ -16,11 +16,12 @@ def server_address(text: str) -> SplitResult | None:
     """
     try:
         parts = urlsplit(text)
-        valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        _ = parts.port  # it is read when it is asked for
     except ValueError:
         # Brackets that do not match, or a port that is no number.
         return None
-    return parts if valid and "@" not in parts.netloc else None
+    valid = parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc
+    return parts if valid else None
 
 
 def shown(text: str) -> str:

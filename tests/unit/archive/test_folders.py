@@ -1,12 +1,14 @@
 """Exposures of a folder: which there are, their names and facts, and what is copied of them."""
 
 import os
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from astropy.io import fits
 
 from darkroom.archive import local
+from darkroom.archive.fetching import Fetching
 from darkroom.campaign.lock_rows import Exposure
 from darkroom.errors import DarkroomError, InputError
 
@@ -241,3 +243,8 @@ def test_a_large_file_may_take_as_long_as_on_a_slow_disk():
     assert local.longest_attempt_s(row, {}) == 120
     row = Exposure("camera", "bias", "a", "a.fits", "local:a.fits", 12_000_000_000)
     assert local.longest_attempt_s(row, {}) == 12_120
+
+
+def test_of_a_folder_one_file_is_copied_at_a_time_for_each_core(tmp_path):
+    campaign = SimpleNamespace(archive={"kind": "local", "folder": str(tmp_path)})
+    assert [Fetching(campaign, None, None, tmp_path, workers=k)._parallel for k in (1, 3)] == [1, 3]

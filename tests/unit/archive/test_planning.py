@@ -47,7 +47,7 @@ def test_simulated_bytes_follow_from_the_simulator(tmp_path):
 def test_the_code_that_fetches_is_all_that_can_change_an_exposure(kind, toolset, remote, simulator):
     """And the network is asked only where exposures come from it."""
     plan = SimpleNamespace(
-        campaign=SimpleNamespace(archive={"kind": kind}, query_digest=lambda: "query"),
+        campaign=SimpleNamespace(archive={"kind": "".join([*kind])}, query_digest=lambda: "query"),
         instruments=["ccd"],
         simulated=kind == "simulated",
     )

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from darkroom.archive import simulated
+from darkroom.archive.fetching import Fetching
 from darkroom.campaign.lock_rows import Exposure
 from darkroom.errors import DarkroomError
 
@@ -54,7 +55,15 @@ def test_an_exposure_is_made_with_the_settings_it_was_planned_with(asked, tmp_pa
     assert asked == [
         "darkroom.ccd.simulate.exposures", ({"seed": 5, "count": 2}, "d1", tmp_path / "x"),
     ]  # fmt: skip
-    assert simulated.longest_attempt_s(row, {}) >= 600, "the largest frames take minutes"
+    assert simulated.longest_attempt_s(row, {}) == 3600, "the largest frames take minutes"
+
+
+@pytest.mark.parametrize("cores", [1, 3])
+def test_as_many_are_simulated_at_once_as_there_are_cores(tmp_path, cores):
+    """Each takes one: more of them would take those of other jobs."""
+    campaign = SimpleNamespace(archive={"kind": "simulated", "seed": 5})
+    run = Fetching(campaign, None, None, tmp_path, workers=cores)
+    assert run._parallel == cores
 
 
 @pytest.mark.parametrize("error", [OverflowError("x"), IndexError("x"), ValueError("x")])
