@@ -223,6 +223,17 @@ def test_an_exposure_alone_has_the_facts_of_its_own_observation():
     assert found.role == "science"
 
 
+def test_facts_of_an_observation_are_taken_where_it_can_be_no_other():
+    """A row may name a parent that the catalogue did not list."""
+    rows = [product("icqtbba1q_raw.fits", "icqtbba1q", obsID="77")]
+    one, two = Client([ALONE], rows), Client([ALONE, ASSOCIATION], rows)
+    one.get_product_list = two.get_product_list = lambda _: rows
+    (found,) = hst(one, obs_id="icqtbba1q")
+    assert (found.role, found.facts["detector"]) == ("dark", "UVIS")
+    (found,) = hst(two, proposal_id=1)
+    assert (found.role, found.facts["detector"]) == ("science", "")
+
+
 @pytest.mark.parametrize(
     ("target", "role"), [("BIAS", "bias"), ("DARK", "dark"), ("DARK-1", "science")]
 )
