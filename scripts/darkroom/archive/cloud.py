@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any, NoReturn
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from darkroom.archive.mast_server import raise_http_failure
 from darkroom.archive.settings import ArchiveSettings
 from darkroom.errors import DarkroomError
-from darkroom.transport.address import server_address, shown
+from darkroom.transport.address import is_address, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,8 +47,7 @@ class Cloud:
     def __init__(self, archive: Mapping[str, Any], server: Server) -> None:
         self.address: str = archive.get("cloud", ArchiveSettings.cloud).rstrip("/")
         self._server = server
-        parts = server_address(self.address)
-        if parts is None or (parts.scheme != "https" and parts.hostname not in _LOOPBACK):
+        if not is_address(self.address) or not _is_private(self.address):
             raise DarkroomError(
                 f"archive.cloud is {shown(self.address)}; it must be an https address such as "
                 f"{ArchiveSettings.cloud}"
@@ -79,6 +78,12 @@ class Cloud:
                 f"{uri}: the archive names no path in the cloud for it; {_FROM_ARCHIVE}"
             )
         return f"{self.address}/{quote(path.lstrip('/'))}"
+
+
+def _is_private(address: str) -> bool:
+    """Tell whether nobody on the way can read or change what comes from an address."""
+    parts = urlsplit(address)
+    return parts.scheme == "https" or parts.hostname in _LOOPBACK
 
 
 def raise_cloud_failure(response: requests.Response) -> NoReturn:

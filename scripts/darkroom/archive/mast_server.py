@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from darkroom.errors import DarkroomError
 from darkroom.plain import plain_text
 from darkroom.secrets import TOKEN_VARIABLE
-from darkroom.transport.address import server_address, shown
+from darkroom.transport.address import is_address, shown
 from darkroom.transport.download import first_words
 from darkroom.transport.token import read_token
 from darkroom.transport.transfer import (
@@ -62,7 +62,7 @@ class Server:
         self.address: str = archive.get("server", SERVER).rstrip("/")
         self.timeout_s: float = archive.get("timeout_s", TIMEOUT_S)
         self.retries: int = archive.get("retries", RETRIES)
-        if server_address(self.address) is None:
+        if not is_address(self.address):
             raise DarkroomError(
                 f"archive.server is {shown(self.address)}; it must be an address such as {SERVER}"
             )

@@ -20,7 +20,7 @@ import requests
 from darkroom.crds.cache import difference, written_in_shared_folder
 from darkroom.crds.description import Description
 from darkroom.errors import DarkroomError
-from darkroom.transport.address import server_address
+from darkroom.transport.address import is_address
 from darkroom.transport.download import first_words
 from darkroom.transport.transfer import (
     CONNECT_S,
@@ -73,7 +73,7 @@ class Server:
     """
 
     def __init__(self, url: str, observatory: str, timeout_s: float) -> None:
-        if server_address(url) is None:
+        if not is_address(url):
             # Not shown: it may contain a password.
             raise DarkroomError(
                 f"crds.{observatory}.server must be an address such as "

@@ -1,16 +1,19 @@
 """Which context, server and folder a campaign uses, and what is told of one that has none."""
 
+from dataclasses import FrozenInstanceError
 from types import SimpleNamespace
 
 import pytest
 
-from darkroom.crds.settings import CrdsSettings, crds_settings
+from darkroom.crds.settings import CrdsSettings, ObservatorySettings, crds_settings
 from darkroom.errors import DarkroomError
 
 
 def campaign(kind="mast", **crds):
     settings = {"crds": crds}
-    return SimpleNamespace(archive={"kind": kind}, settings=settings, name="c", path="c.yaml")
+    return SimpleNamespace(
+        archive={"kind": "".join([*kind])}, settings=settings, name="c", path="c.yaml"
+    )
 
 
 def given(context="hst_1241.pmap", **more):
@@ -60,3 +63,10 @@ def test_a_context_of_another_observatory_is_told(context):
         DarkroomError, match=rf"crds\.hst\.context is '{context}', a context of ano"
     ):
         crds_settings(campaign(hst=given(context)), "hst", "results")
+
+
+def test_settings_that_are_shared_are_changed_by_nobody():
+    found = crds_settings(campaign(hst=given()), "hst", "results")
+    for settings in (found, ObservatorySettings(context="hst_1241.pmap")):
+        with pytest.raises(FrozenInstanceError):
+            settings.context = "hst_1242.pmap"
