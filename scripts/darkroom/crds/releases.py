@@ -7,8 +7,8 @@ import re
 #: Number of the oldest context with which a minor version of jwst was released, from the table of
 #: builds in the pipeline's public README.
 JWST_CONTEXTS = {
-    (1, 9): 1041,
-    (1, 10): 1077,
+    (1, 9): 1030,
+    (1, 10): 1075,
     (1, 11): 1094,
     (1, 12): 1130,
     (1, 13): 1179,

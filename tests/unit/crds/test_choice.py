@@ -330,7 +330,7 @@ def test_rules_that_do_not_take_a_file_are_told(crds, tmp_path, error, cause):
     [
         ("jwst_1297.pmap", "1.16.0", "The pinned CRDS context jwst_1297.pmap is older than the "
          "pipeline, jwst 1.16.0: it was released with jwst_1298.pmap."),
-        ("jwst_0077.pmap", "1.9.6", "it was released with jwst_1041.pmap."),
+        ("jwst_0077.pmap", "1.9.6", "it was released with jwst_1030.pmap."),
         ("jwst_1000.pmap", "2.0", "version 1.20, which is older, was released with jwst_1462.pmap"),
         ("jwst_1298.pmap", "1.16.0", ""),
         ("jwst_1299.pmap", "1.16", ""),
@@ -344,6 +344,25 @@ def test_a_context_older_than_its_pipeline_is_told(context, version, words):
     said = old_context_warning(context, version)
     assert words in said
     assert bool(said) == bool(words)
+
+
+# Releases of the pipeline and the contexts they went out with: the table of builds in its README.
+RELEASES = {
+    "1.9.3": 1030, "1.9.4": 1041, "1.9.6": 1068, "1.10.0": 1075, "1.10.1": 1077, "1.11.0": 1094,
+    "1.11.2": 1097, "1.11.4": 1107, "1.12.0": 1130, "1.12.1": 1132, "1.12.5": 1166, "1.13.0": 1179,
+    "1.13.1": 1181, "1.13.4": 1210, "1.14.0": 1240, "1.14.1": 1240, "1.15.0": 1274, "1.15.1": 1293,
+    "1.16.0": 1298, "1.16.1": 1303, "1.17.0": 1321, "1.17.1": 1321, "1.18.0": 1364, "1.18.1": 1364,
+    "1.19.0": 1408, "1.19.2": 1408, "1.20.0": 1462, "1.20.2": 1464,
+}  # fmt: skip
+
+
+def test_no_release_is_warned_of_its_own_context_and_each_of_an_older_one():
+    for tag, context in RELEASES.items():
+        assert old_context_warning(f"jwst_{context:04}.pmap", tag) == ""
+        minor = tag[: tag.rindex(".") + 1]
+        oldest = min(number for other, number in RELEASES.items() if other.startswith(minor))
+        said = old_context_warning(f"jwst_{oldest - 1:04}.pmap", tag)
+        assert f"jwst {tag}: it was released with jwst_{oldest:04}.pmap" in said
 
 
 # The environment of other programs
