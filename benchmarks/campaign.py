@@ -39,8 +39,16 @@ exec {python} "$@"
 """
 
 
-def campaigns(small: bool) -> dict[str, dict]:
-    """Return the items of one campaign of each instrument, at real size or small."""
+def campaigns(small: bool, groups: int) -> dict[str, dict]:
+    """Return the items of one campaign of each instrument, at real size or small.
+
+    Parameters
+    ----------
+    small : bool
+        Small frames, and fewer of them.
+    groups : int
+        Groups of a NIRCam dark.
+    """
     # What the peer makes, and no more: its way has no second method and no noise spectrum.
     dummy: dict[str, dict] = {
         kind: {
@@ -51,7 +59,7 @@ def campaigns(small: bool) -> dict[str, dict]:
         for kind in ("superbias", "readnoise")
     }
     dummy |= {"spectrum": {"make": False}, "reference_pixels": {"make": False}}
-    nircam = {"detector": "NRCA1", "exposures": 4 if small else 10, "nints": 1, "ngroups": 10}
+    nircam = {"detector": "NRCA1", "exposures": 4 if small else 10, "nints": 1, "ngroups": groups}
     nircam |= {"subarray": "SUB160" if small else "FULL", "truth": False}
     # Scattered light in the first reads of every fourth exposure: there are reads to leave out.
     wfc3 = {
@@ -203,9 +211,15 @@ def compare(name: str, ours: float, folder: Path, sampled: int) -> None:
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    names = ["demo", *campaigns(small=False)]
+    names = ["demo", *campaigns(small=False, groups=10)]
     parser.add_argument("--only", nargs="+", choices=names, default=names, help="default: all")
     parser.add_argument("--small", action="store_true", help="small frames and fewer of them")
+    parser.add_argument(
+        "--groups",
+        type=int,
+        default=10,
+        help="groups of a NIRCam dark; those of the ground tests have 108 (default: 10)",
+    )
     parser.add_argument("--no-peers", action="store_true", help="darkroom alone")
     parser.add_argument(
         "--sampled",
@@ -220,7 +234,7 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         checkout = metered_checkout(folder)
         compile_kernels()
-        known = campaigns(arguments.small)
+        known = campaigns(arguments.small, arguments.groups)
         for name in arguments.only:
             shutil.rmtree(folder / "results", ignore_errors=True)
             campaign = "demo" if name == "demo" else write_campaign(folder, name, known[name])

@@ -61,6 +61,7 @@ def judge_twice(checkout, choice):
     assert [path.read_bytes() for path in (*verdicts, *gates)] == first
 
 
+@pytest.mark.heavy
 def test_a_ccd_product_better_than_that_of_the_previous_night_is_delivered(checkout):
     """The night before left a master bias of three frames; this night has twenty-four."""
     simulate = {

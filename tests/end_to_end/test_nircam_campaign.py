@@ -99,7 +99,8 @@ def test_simulated_darks_become_a_certified_superbias(checkout):
     assert jobs["readnoise"] == 1
 
 
-def test_ground_test_darks_of_other_names_take_the_same_road(checkout):
+@pytest.mark.heavy
+def test_ground_test_darks_of_other_names_are_taken_alike(checkout):
     """A local folder, a cache that is there already, no server; one file is cut short."""
     folder = checkout.folder / "data" / "otis_long_darks"
     folder.mkdir(parents=True)

@@ -144,6 +144,7 @@ def test_a_clone_and_a_checkout_rerun_nothing(copy):
     assert clone.jobs("--config", CHOICE) == {}
 
 
+@pytest.mark.heavy
 def test_swapping_two_numbers_reruns_their_rules(copy):
     ccd = {"nsigma": 4, "iterations": 3}
     item = {"instrument": "ccd", "simulate": SMALL, "ccd": ccd}
@@ -207,20 +208,24 @@ def at_work(folder):
 
 
 @pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="needs the processes of Linux")
-def test_a_run_that_is_ended_from_outside_leaves_no_process_and_loses_nothing(finished, checkout):
+@pytest.mark.parametrize("rounds", [2, pytest.param(7, marks=pytest.mark.heavy)])
+def test_a_run_that_is_ended_from_outside_leaves_no_process_and_loses_nothing(
+    finished, checkout, rounds
+):
     """To a run alone, as by `kill`, or to all that runs, as by a terminal that is closed."""
     checkout.campaign()
     shutil.copy(finished.folder / "small.lock.tsv", checkout.folder)
     log, said = checkout.folder / "run.txt", ""
-    for number, kill in (
+    ends = (
         (signal.SIGTERM, os.kill),
+        (signal.SIGHUP, os.killpg),
         (signal.SIGINT, os.kill),
         (signal.SIGTERM, os.kill),
         (signal.SIGINT, os.killpg),
-        (signal.SIGHUP, os.killpg),
         (signal.SIGTERM, os.killpg),
         (signal.SIGTERM, os.kill),
-    ):
+    )
+    for number, kill in ends[:rounds]:
         with log.open("w") as stream:
             process = subprocess.Popen(
                 checkout.command("--config", CHOICE),

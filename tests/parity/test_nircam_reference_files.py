@@ -60,7 +60,9 @@ def test_flags_reach_the_data_model(world, method):
     assert found["UNRELIABLE_BIAS"] > 0
 
 
-@pytest.mark.parametrize(("product", "method"), [MADE[0], MADE[2]])
+@pytest.mark.parametrize(
+    ("product", "method"), [MADE[0], pytest.param(*MADE[2], marks=pytest.mark.heavy)]
+)
 def test_crds_certifies_them(world, tmp_path, product, method):
     cache, folder = world
     reference, said = folder / f"{product}_{method}.fits", tmp_path / "said"

@@ -18,7 +18,7 @@ def surveyed(rng, count, drift):
     return survey(Stack(Cube(frames.astype(np.float32)))), frames.mean() - 1000
 
 
-@pytest.mark.parametrize("count", [2, 3, 5])
+@pytest.mark.parametrize("count", [2, pytest.param(3, marks=pytest.mark.heavy), 5])
 def test_few_frames_are_right_through_students_t(count):
     """The level of 600 stacks is off as Student's t says, 5 % beyond 95 %; less near the floor."""
     rng = np.random.default_rng(count)

@@ -158,6 +158,7 @@ def run(program, *arguments):
     )
 
 
+@pytest.mark.heavy
 def test_errors_of_science_frames_hold_photon_noise_of_the_measured_gain(tmp_path):
     settings = FLATS | {
         "amplifiers": 2,

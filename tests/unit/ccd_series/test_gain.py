@@ -14,6 +14,8 @@ from darkroom.epochs.told import as_json
 from darkroom.epochs.trends import judge, series_of
 from nircam_jwst import own_program
 
+# Five cameras, each with every program of its gain.
+pytestmark = pytest.mark.heavy
 SETTINGS = {
     "shape": [64, 64],
     "targets": [],

@@ -94,7 +94,7 @@ def bias(maps, settings):
     return np.array(found).T
 
 
-@pytest.mark.parametrize("spread", [0.5, 1.0])
+@pytest.mark.parametrize("spread", [pytest.param(0.5, marks=pytest.mark.heavy), 1.0])
 def test_wings_and_tails_left_by_a_mask_are_masked_and_said(tmp_path, spread):
     """Frames masked elsewhere at the rate of the orbit: their masks are grown as measured."""
     folders = [tmp_path / name for name in ("complete", "core")]

@@ -49,12 +49,14 @@ def trials():
     return found
 
 
+@pytest.mark.heavy
 def test_the_interval_is_missed_as_often_as_stated(trials):
     for case, rows in trials.items():
         assert np.mean([row[1] for row in rows]) <= 0.025, case
         assert 0.02 <= np.mean([row[2] for row in rows]) <= 0.09, case
 
 
+@pytest.mark.heavy
 def test_twenty_ramps_are_better_than_ten(trials):
     for held in (4, 8):
         verdicts = [row[0] for row in trials[held, 20]]
@@ -62,6 +64,7 @@ def test_twenty_ramps_are_better_than_ten(trials):
         assert "worse" not in verdicts
 
 
+@pytest.mark.heavy
 def test_files_of_equal_depth_are_called_equal(trials):
     for held in (4, 8):
         verdicts = [row[0] for row in trials[held, 10]]

@@ -168,6 +168,7 @@ def test_read_noises_are_compared_on_frames_held_out(tmp_path):
     assert [one["score"]["verdict"] for one in found] == ["better", "worse", "cannot tell"]
 
 
+@pytest.mark.heavy
 def test_dark_rates_are_compared_and_hot_pixels_told_apart(tmp_path):
     rng = np.random.default_rng(8)
     rate = rng.uniform(0.8, 1.2, SHAPE)
@@ -213,9 +214,8 @@ def test_every_dark_is_compared_with_the_rate_that_was_made_without_it(tmp_path)
     assert "Each of 5 versions" in found["notes"][-1]
 
 
-@pytest.mark.parametrize(
-    "product", ["master_bias", pytest.param("read_noise", marks=pytest.mark.heavy)]
-)
+@pytest.mark.heavy
+@pytest.mark.parametrize("product", ["master_bias", "read_noise"])
 def test_every_frame_is_compared_with_the_version_that_was_made_without_it(tmp_path, product):
     """Four parts of sixteen frames: each is held out of a version of its own."""
     paths = write_frames(tmp_path / "frames", 20)

@@ -198,6 +198,7 @@ def darks(tmp_path_factory):
     ]
 
 
+@pytest.mark.heavy
 def test_the_noise_spectrum_of_a_series_is_fitted_from_its_states(repository, darks, tmp_path):
     epochs = {"one": darks[:2], "two": darks[2:], "bad": darks[3:4]}
     for name, part in epochs.items():

@@ -133,6 +133,7 @@ def asked(folder, subarray="FULL", detector="NRCA2"):
     return str(folder / "x_uncal.fits")
 
 
+@pytest.mark.heavy
 def test_kernels_of_crds_come_first_where_they_hold_the_detector(product, tmp_path):
     """CRDS's file knew the short-wave detectors alone when it was new."""
     path, _ = product

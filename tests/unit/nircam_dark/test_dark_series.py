@@ -47,7 +47,7 @@ def written(folder, count, seed, first):
     ], rate  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=["readnoise", "dark"])
+@pytest.fixture(scope="module", params=[pytest.param("readnoise", marks=pytest.mark.heavy), "dark"])
 def series(request, tmp_path_factory):
     product = request.param
     folder = tmp_path_factory.mktemp(product)

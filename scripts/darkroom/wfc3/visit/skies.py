@@ -3,7 +3,7 @@
 The sky in the part that two exposures have in common depends on their pixels, masks and pointings
 alone, and exposures without bad reads are the same in both versions. It is kept in a folder, since
 a worker process combines the other version. What is filled is drawn by arrays in place of a loop
-over rows; both give what skypac gives, to the bit.
+over rows, and clipped medians are taken by compiled passes; all give what skypac gives, to the bit.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 import numpy as np
+
+from darkroom.wfc3.visit.clipped import statistics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -67,13 +69,13 @@ def digest(*parts: Any) -> str:
 
 @contextmanager
 def measured_once(kept: Kept) -> Iterator[None]:
-    """Let skypac measure each pair of exposures once, and fill polygons quickly.
+    """Let skypac measure each pair of exposures once, fill polygons and take medians quickly.
 
     Parameters
     ----------
     kept : Kept
     """
-    from stsci.skypac import region, skymatch
+    from stsci.skypac import region, skymatch, skystatistics
 
     measure = skymatch._calc_sky
     known: dict[int, tuple[Any, str]] = {}
@@ -84,15 +86,14 @@ def measured_once(kept: Kept) -> Iterator[None]:
             known[id(line)] = line, digest(*(_content(one) for one in line.members))
         return known[id(line)][1]
 
-    def _calc_sky(one: Any, other: Any, statistics: Any) -> Any:
-        settings = statistics._fields, sorted(statistics._kwargs.items())
-        return kept.get(
-            ("sky", _of(one), _of(other), settings), lambda: measure(one, other, statistics)
-        )
+    def _calc_sky(one: Any, other: Any, asked: Any) -> Any:
+        settings = asked._fields, sorted(asked._kwargs.items())
+        return kept.get(("sky", _of(one), _of(other), settings), lambda: measure(one, other, asked))
 
     with (
         patch.object(region.Polygon, "scan", fill),
         patch.object(skymatch, "_calc_sky", _calc_sky),
+        patch.object(skystatistics, "ImageStats", statistics(skystatistics.ImageStats)),
     ):
         yield
 
