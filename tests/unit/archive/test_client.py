@@ -129,6 +129,7 @@ def answer(method="POST", status="EXECUTING", body=None, more=0):
         (answer(), True),
         (answer(more=4096 - len(answer().content) - 1), True),
         (answer(more=4096 - len(answer().content)), False),
+        (answer(more=9000), False),
         (answer("GET"), False),
         (answer("PUT"), False),
         (answer(status="COMPLETE"), False),

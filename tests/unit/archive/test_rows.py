@@ -402,6 +402,14 @@ def test_raw_files_that_are_not_listed_are_looked_up_in_the_other_catalogue(monk
     assert {one["obs_collection"] for one in client.asked if isinstance(one, dict)} == {"JWST"}
 
 
+def test_a_file_without_an_address_is_looked_up_in_the_other_catalogue():
+    row = keyword(FIRST, "uncal")
+    del row["dataURI"]
+    rows = [product(f"{FIRST}_uncal.fits", FIRST, obsID=FIRST)]
+    (found,) = jwst(Client([{"obsid": FIRST, "obs_id": FIRST}], rows, [row]))
+    assert (found.uri, found.size) == (f"mast:{FIRST}_uncal.fits", 7)
+
+
 def test_several_kinds_of_file_have_names_of_their_own():
     client = Client(keywords=[keyword(FIRST), keyword(FIRST, "uncal"), keyword(FIRST, "rate")])
     found = jwst(client, products=["DARK", "UNCAL"])
