@@ -314,7 +314,7 @@ def test_a_damaged_note_is_none(campaign, server, raw, what, content):
 
 
 def test_the_archive_is_asked_for_so_many_files_at_once(server, tmp_path, raw):
-    campaign = locked(tmp_path, server, URIS, parallel=2)
+    campaign = locked(tmp_path, server, URIS, parallel=2, timeout_s=60)
     server.slow_s = 0.1
     fetch(campaign, raw)
     assert server.most_at_once == 2
