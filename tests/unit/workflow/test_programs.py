@@ -9,12 +9,15 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from snakemake.io import IOFile
 from snakemake.output_index import OutputIndex
+from snakemake.scheduling.job_scheduler import JobRateLimiter
+from snakemake.settings.types import MaxJobsPerTimespan
 
 from darkroom.errors import DarkroomError
 from darkroom.workflow import programs as workflow
@@ -259,19 +262,52 @@ def test_a_large_file_is_summed_once_until_it_changes(tmp_path):
     assert File.read == 4
 
 
-def test_the_scheduler_waits_for_one_reason_at_a_time():
+def scheduler_of(most):
+    """Return a scheduler that may start so many jobs in a tenth of a second."""
+
     class Scheduler:
         def __init__(self):
             self._open_jobs = threading.Semaphore(0)
+            self.job_rate_limiter = JobRateLimiter(MaxJobsPerTimespan(most, "100ms"))
 
     speed.evaluate_once(Scheduler)
-    scheduler = Scheduler()
+    return Scheduler()
+
+
+def test_the_scheduler_waits_for_one_reason_at_a_time():
+    scheduler = scheduler_of(2)
+    scheduler.job_rate_limiter.register_jobs(2)
     for _ in range(100):
-        scheduler._schedule_reevalutation(0.01)
+        scheduler._schedule_reevalutation(0.1)
     assert scheduler._open_jobs.acquire(timeout=10)
     # It has chosen again, and may wait again; the 99 others made no timer.
-    assert not scheduler._open_jobs.acquire(timeout=0.1)
-    scheduler._schedule_reevalutation(0.01)
+    assert not scheduler._open_jobs.acquire(timeout=0.3)
+    scheduler._schedule_reevalutation(0.1)
+    assert scheduler._open_jobs.acquire(timeout=10)
+
+
+def test_the_scheduler_chooses_again_where_the_rate_held_jobs_back_and_not_each_second():
+    scheduler = scheduler_of(3)
+    limiter = scheduler.job_rate_limiter
+    # A choice of nothing, as all that there is room for runs already.
+    scheduler._schedule_reevalutation(0.1)
+    limiter.register_jobs(2)
+    scheduler._schedule_reevalutation(0.1)
+    assert not scheduler._open_jobs.acquire(timeout=0.3)
+    # In this span of time as many as are allowed, in two choices; starting them took long.
+    limiter.register_jobs(1)
+    limiter.register_jobs(2)
+    time.sleep(0.2)
+    scheduler._schedule_reevalutation(0.1)
+    assert scheduler._open_jobs.acquire(timeout=10)
+    assert limiter.get_free_jobs() == 3
+    scheduler._schedule_reevalutation(0.1)
+    assert not scheduler._open_jobs.acquire(timeout=0.3)
+    # What has nothing to do with the rate is waited for.
+    scheduler._schedule_reevalutation(0.05)
+    assert scheduler._open_jobs.acquire(timeout=10)
+    scheduler.job_rate_limiter = None
+    scheduler._schedule_reevalutation(0.1)
     assert scheduler._open_jobs.acquire(timeout=10)
 
 
