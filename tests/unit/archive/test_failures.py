@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 import requests
-import urllib3
+from requests.packages import urllib3  # the one that requests uses
 
 from darkroom.archive import mast_server
 from darkroom.archive.cloud import Cloud
