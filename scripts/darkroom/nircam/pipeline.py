@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from functools import cache
 from typing import Any
 
@@ -213,9 +214,9 @@ class NircamPipeline(ComparisonPlan, NircamDarkPlan, Pipeline):
         """Return the corrections of an item: ``{name: ""}``, or why one is not possible."""
         if not self.makes_reference_pixels(item):
             return {}
-        subarrays = [row.facts.get("subarray") or "" for row in self.plan.exposures(item)]
-        usual = {"subarray": max(subarrays, key=subarrays.count)}
-        return planning.corrections_of(self.settings(item), usual)
+        subarrays = Counter(row.facts.get("subarray") or "" for row in self.plan.exposures(item))
+        ((usual, _),) = subarrays.most_common(1)
+        return planning.corrections_of(self.settings(item), {"subarray": usual})
 
     def corrections(self, item: str) -> list[str]:
         """Return the names of the corrections that are compared for an item."""
