@@ -33,11 +33,12 @@ def main() -> None:
 
     from darkroom.atomic import write_text
     from darkroom.crds.certify import certify
+    from darkroom.crds.environment import go_offline, learn_keywords
     from darkroom.errors import InputError
 
-    said, passed = certify(
-        arguments.reference, arguments.cache, arguments.observatory, arguments.context
-    )
+    go_offline(arguments.cache, arguments.observatory, arguments.context)
+    learn_keywords(arguments.observatory)
+    said, passed = certify(arguments.reference, arguments.context)
     print(said)
     if not passed:
         faults = [line for line in said.splitlines() if "ERROR" in line]
@@ -53,12 +54,10 @@ def _among_rules(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return what a reference file would replace, and what is odd about the context."""
     from importlib.metadata import version
 
-    from darkroom.crds.environment import go_offline
     from darkroom.crds.releases import old_context_warning
     from darkroom.crds.replaced import Place, place_of
     from darkroom.errors import DarkroomError
 
-    go_offline(arguments.cache, arguments.observatory, arguments.context)
     try:
         place = place_of(arguments.reference, arguments.context)
     except DarkroomError as error:

@@ -6,13 +6,14 @@ The rules themselves, and the library, are in test_real.py and test_replaced.py.
 import gzip
 import os
 import sys
+import tempfile
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
 from astropy.io import fits
 
-from darkroom.crds import certify, environment
+from darkroom.crds import environment
 from darkroom.crds.bestrefs import best_references
 from darkroom.crds.certify import certify as certified
 from darkroom.crds.environment import go_offline, learn_keywords, offline_environment
@@ -418,49 +419,53 @@ def test_the_keywords_of_jwst_alone_are_learnt_ahead(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("status", "said", "passed"),
+    ("errors", "said", "passed"),
     [
         (0, "INFO -  0 errors\n0 warnings", True),
         (1, "0 errors", False),
-        (-9, "0 errors", False),
+        (256, "0 errors", False),
+        (SystemExit(2), "0 errors", False),
+        (SystemExit(), "0 errors", True),
+        (ValueError("odd"), "0 errors", False),
         (0, "2 errors", False),
         (0, "10 errors", False),
         (0, "", False),
     ],
 )
 def test_a_file_has_passed_when_its_check_ended_well_and_says_so(
-    monkeypatch, tmp_path, status, said, passed
+    monkeypatch, tmp_path, capfd, errors, said, passed
 ):
-    called = []
+    class Script:
+        def __init__(self, words):
+            new = str(tmp_path / "new.fits")
+            assert words == ["crds.certify", new, "--comparison-context", CONTEXT]
+            self.path = new
 
-    def run(command, **options):
-        called.append((command, options))
-        scratch = options["env"]["TMPDIR"]
-        assert Path(scratch).is_dir()
-        text = f"{tmp_path}/new.fits {scratch}/crds.txt {tmp_path}/cache/x\n{said}"
-        return SimpleNamespace(stdout=text, returncode=status)
+        def __call__(self):
+            scratch = os.environ["TMPDIR"]
+            assert tempfile.gettempdir() == scratch and Path(scratch).is_dir()
+            print(f"{self.path} {scratch}/crds.txt")
+            os.write(2, f"{os.environ['CRDS_PATH']}/x\n".encode())
+            print(said, file=sys.stderr)
+            if isinstance(errors, BaseException):
+                raise errors
+            return errors
 
-    monkeypatch.setattr(certify.subprocess, "run", run)
-    monkeypatch.setenv("CRDS_PATH", "mine")
-    (tmp_path / "cache").mkdir()
-    found = certified(
-        tmp_path / "new.fits", tmp_path.parent / tmp_path.name / "cache", "jwst", CONTEXT
-    )
+    module = ModuleType("crds.certify")
+    module.CertifyScript = Script
+    monkeypatch.setitem(sys.modules, "crds", ModuleType("crds"))
+    monkeypatch.setitem(sys.modules, "crds.certify", module)
+    monkeypatch.setenv("CRDS_PATH", str(tmp_path.parent / "cache"))
+    usual = tempfile.gettempdir(), dict(os.environ)
+    print("before")
+    found = certified(tmp_path / "new.fits", CONTEXT)
+    print("after")
     assert found[1] is passed
-    ((command, options),) = called
-    assert command[1:] == [
-        "-m",
-        "crds.certify",
-        tmp_path / "new.fits",
-        "--comparison-context",
-        CONTEXT,
-    ]
-    assert options["env"]["CRDS_PATH"] == str(tmp_path / "cache")
-    assert (options["stderr"], options["check"], options["text"]) == (
-        certify.subprocess.STDOUT,
-        False,
-        True,
-    )
-    assert str(tmp_path) not in found[0]
-    assert options["env"]["TMPDIR"] not in found[0]
-    assert not Path(options["env"]["TMPDIR"]).exists()
+    for words in ("new.fits TMPDIR/crds.txt", "CRDS_PATH/x", said):
+        assert words in found[0]
+    assert str(tmp_path.parent) not in found[0]
+    if isinstance(errors, ValueError):
+        assert "ValueError: odd" in found[0]
+    # Nothing has changed here, and what was said is in the text alone.
+    assert (tempfile.gettempdir(), dict(os.environ)) == usual
+    assert capfd.readouterr() == ("before\nafter\n", "")
