@@ -23,8 +23,8 @@ UV = "uv==0.13.8"
 UV_FOLDER = ROOT / ".uv"
 PIP_FOLDER = ROOT / ".cache" / "pip-venv"
 HOLD = ROOT / ".cache" / "setup.hold"
-# Folders of tests, as a regular expression.
-TESTS = r"[/\\]tests?[/\\]"
+# The packages' folders of tests, as a regular expression: the checkout may lie in one, too.
+TESTS = r"site-packages[/\\](.*[/\\])?tests?[/\\]"
 
 NO_INSTALLER = (
     "This Python ({python}) has neither pip nor a working venv module, so nothing can be "

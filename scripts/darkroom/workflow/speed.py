@@ -97,9 +97,9 @@ def _held_back(scheduler: Any, delay: float) -> bool:
         return True  # it waits for something else
     # Those of the last choice and of the time span before it: as many as are allowed?
     begun = limiter._jobs
-    return (
-        bool(begun) and sum(one > begun[-1] - limiter.timespan for one in begun) >= limiter.max_jobs
-    )
+    recent = [one for one in begun if one > begun[-1] - limiter.timespan]
+    most: int = limiter.max_jobs
+    return len(recent) >= most
 
 
 def find_by_end(index_class: Any) -> None:

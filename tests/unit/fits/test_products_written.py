@@ -53,6 +53,12 @@ def test_another_content_is_another_digest(tmp_path):
     assert is_product(tmp_path / "a.fits")
     fits.PrimaryHDU(np.zeros((2, 2))).writeto(tmp_path / "raw.fits")
     assert not is_product(tmp_path / "raw.fits")
+    for creator, ours in (("darkroom 0.1", True), ("darkroomish 2", False), ("jwst 1", False)):
+        made = fits.PrimaryHDU(np.zeros((2, 2)))
+        made.header.add_history("CREATOR = 'darkroom 0.1'")
+        made.header["CREATOR"] = creator
+        made.writeto(tmp_path / "other.fits", overwrite=True)
+        assert is_product(tmp_path / "other.fits") is ours
 
 
 def test_a_failed_writer_leaves_the_old_file_and_nothing_else(tmp_path):

@@ -257,3 +257,18 @@ def test_an_environment_that_does_not_find_the_library_is_built_again(folder):
     setup(folder)
     assert path.exists()
     assert calls(folder) == ["venv", "pip"] * 3
+
+
+def test_packages_are_compiled_but_not_their_own_tests(tmp_path):
+    """Wherever the checkout lies: here below a folder of that name."""
+    target = tmp_path / "tests" / "checkout" / ".venv"
+    packages = target / "lib" / "python3.11" / "site-packages"
+    for name in ("one.py", "two/inner.py", "two/tests/test_inner.py", "tests/test_one.py"):
+        (packages / name).parent.mkdir(parents=True, exist_ok=True)
+        (packages / name).write_text("x = 1\n")
+    (packages / "two" / "template.py").write_text("{{ no Python }}")
+    (target / "bin").mkdir()
+    (target / "bin" / "python").symlink_to(sys.executable)
+    venvs.compile_bytecode(target)
+    compiled = {path.name.partition(".")[0] for path in packages.rglob("*.pyc")}
+    assert compiled == {"one", "inner"}

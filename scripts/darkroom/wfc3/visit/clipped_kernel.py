@@ -25,6 +25,12 @@ def moments(values: np.ndarray, low: float, high: float) -> tuple[int, float, fl
     values : (n,) float32 array
     low, high : float32
         Values that equal a limit count.
+
+    Returns
+    -------
+    count : int
+    mean, deviation : float32
+        In the unit of the values; NaN where too few are between the limits.
     """
     none = np.float32(0)
     count, total, squares = 0, 0.0, 0.0
