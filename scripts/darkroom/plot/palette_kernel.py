@@ -56,8 +56,8 @@ def reduce_colours(
         if table[packed] == 0:
             if number == colours.size:
                 more, more_counts = np.empty(2 * number, np.int64), np.zeros(2 * number, np.int64)
-                more[:number] = colours
-                more_counts[:number] = counts
+                for c in range(number):
+                    more[c], more_counts[c] = colours[c], counts[c]
                 colours, counts = more, more_counts
             colours[number] = packed
             number += 1

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 _helper = njit(nogil=True, inline="always", error_model="numpy")
+# What is called by compiled code alone, and not inlined: without what Python or C would call, it
+# compiles in half the time.
+_call = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 _FULL = 1 << 16
 _plain: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy"}
 
@@ -48,6 +51,29 @@ _rows = types.Array(types.float64, 1, "C")
 native = njit([types.void(_image, _image, _rows_int)], **_plain)(_native)
 
 
+@_call
+def _select(values, n, k):
+    """Move the k-th smallest of `n` values to place k, and none larger before it (N. Wirth)."""
+    left, right = 0, n - 1
+    while left < right:
+        pivot = values[k]
+        i, j = left, right
+        while i <= j:
+            while values[i] < pivot:
+                i += 1
+            while pivot < values[j]:
+                j -= 1
+            if i <= j:
+                values[i], values[j] = values[j], values[i]
+                i += 1
+                j -= 1
+        if j < k:
+            left = i
+        if k < i:
+            right = j
+    return values[k]
+
+
 def _row_levels(raw, first, stop, median, std):
     """Find median and standard deviation (ddof 0) of each row between two columns.
 
@@ -63,12 +89,14 @@ def _row_levels(raw, first, stop, median, std):
             total += v
             square += v * v
         std[r] = np.sqrt(np.float64(n * square - total * total)) / n
-        part = np.partition(line, n // 2)
-        upper = part[n // 2]
+        upper = _select(line, n, n // 2)
         if n % 2:
             median[r] = upper
         else:
-            median[r] = 0.5 * (part[: n // 2].max() + upper)
+            lower = line[0]
+            for c in range(1, n // 2):
+                lower = max(lower, line[c])
+            median[r] = 0.5 * (lower + upper)
 
 
 row_levels = njit([types.void(_image, types.int64, types.int64, _rows, _rows)], **_plain)(

@@ -62,9 +62,11 @@ def _keys(raw, base, scale, first, zeroed, out, padded):
         for k in range(first - 1):
             row[first + nx + k] = row[first + nx - 1 - k]
     for k in range(first):
-        padded[first - 1 - k] = padded[first + k]
+        for c in range(padded.shape[1]):
+            padded[first - 1 - k, c] = padded[first + k, c]
     for k in range(first - 1):
-        padded[first + ny + k] = padded[first + ny - 1 - k]
+        for c in range(padded.shape[1]):
+            padded[first + ny + k, c] = padded[first + ny - 1 - k, c]
 
 
 _bytes = types.Array(types.uint8, 2, "C")

@@ -114,10 +114,9 @@ def _add(data, err, dq, count, total, m2, err2, seen):
         width = stop - start
         number, old, centre = numbers[:width], olds[:width], centres[:width]
         square, shift, sums = squares[:width], shifts[:width], total[start:stop]
-        old[:] = sums
-        number[:] = 0.0
-        square[:] = 0.0
-        shift[:] = 0.0
+        for j in range(width):
+            old[j] = sums[j]
+            number[j] = square[j] = shift[j] = 0.0
         for f in range(nframes):
             weight, value, flags = weights[f, :width], data[f, start:stop], dq[f, start:stop]
             _weigh(value, flags, weight)

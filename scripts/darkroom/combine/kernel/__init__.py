@@ -104,7 +104,7 @@ def reduce_block(
         stop = min(start + LANES, npixels)
         width = stop - start
         load(values, start, width, work, nfinite, average, squares)
-        used[:] = nfinite
+        _store(nfinite, used)
         bottom[:] = -np.inf
         top[:] = np.inf
         if method != NONE or median.size > 0:
@@ -115,7 +115,8 @@ def reduce_block(
         if method != NONE and flagged[:width].any():
             for j in range(width):
                 if flagged[j]:
-                    column[:] = work[:, j]
+                    for i in range(n):
+                        column[i] = work[i, j]
                     bottom[j], top[j], first, last = clip_pixel(
                         values, start + j, column, nfinite[j], scratch,
                         method, nsigma, floor, rounds,
@@ -135,7 +136,8 @@ def reduce_block(
         for j in range(std064[start:stop].size):
             std064[start + j] = math.sqrt(squares[j] / used[j])
         _store(used, count[start:stop])
-        _store(nfinite - used, nclipped[start:stop])
+        for j in range(width):
+            nclipped[start + j] = nfinite[j] - used[j]
 
 
 def compiled(dtype: np.dtype) -> Callable[..., None]:

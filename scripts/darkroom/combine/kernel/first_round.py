@@ -98,7 +98,7 @@ def _lanes_with_gaps(work, width, method, nfinite, column, centre, deviation, la
             continue
         for i in range(nfinite[j]):
             column[i] = work[i, j]
-        centre[j] = median_of_sorted(column, 0, nfinite[j])
+        centre[j] = median_of_sorted(column, np.int64(0), np.int64(nfinite[j]))
         largest[j] = column[nfinite[j] - 1]
         if method == MAD:
-            deviation[j] = mad_deviation(column, 0, nfinite[j], centre[j])
+            deviation[j] = mad_deviation(column, np.int64(0), np.int64(nfinite[j]), centre[j])

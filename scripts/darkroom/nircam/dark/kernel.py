@@ -26,7 +26,8 @@ _FEW_DOWN = 3
 MAD_TO_STD = 1.482602218505602
 _CHUNK = 128  # pixels whose sums fit into the cache of the processor
 
-_helper = njit(nogil=True, error_model="numpy")
+# Called by compiled code alone: without what Python or C would call, it compiles in half the time.
+_helper = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 _values = types.Array(float32, 2, "C", readonly=True)
 
 
@@ -188,20 +189,55 @@ def _alone(
 
 
 @_helper
+def _select(values, n, k):
+    """Move the k-th smallest of `n` values to place k, and none larger before it (N. Wirth)."""
+    left, right = 0, n - 1
+    while left < right:
+        pivot = values[k]
+        i, j = left, right
+        while i <= j:
+            while values[i] < pivot:
+                i += 1
+            while pivot < values[j]:
+                j -= 1
+            if i <= j:
+                values[i], values[j] = values[j], values[i]
+                i += 1
+                j -= 1
+        if j < k:
+            left = i
+        if k < i:
+            right = j
+    return values[k]
+
+
+@_helper
+def _median(values, n):
+    """Return the median of `n` values, which are reordered."""
+    upper = _select(values, n, n // 2)
+    return upper if n % 2 else (_select(values, n, n // 2 - 1) + upper) / 2
+
+
+@_helper
 def _own_down(values, pixel, starts, gain, floor):
     """Count the downward steps of a pixel beyond its own scatter, or the floor if larger."""
-    steps = np.empty(values.shape[0])
-    n = 0
+    steps, distances = np.empty(values.shape[0]), np.empty(values.shape[0])
+    n = np.int64(0)  # as it stays: what is called with it is compiled for one type
     for r in range(starts.size - 1):
         for g in range(starts[r] + 1, starts[r + 1]):
             step = gain * (np.float64(values[g, pixel]) - np.float64(values[g - 1, pixel]))
             if abs(step) < np.inf:
                 steps[n] = step
                 n += 1
-    middle = np.median(steps[:n])
-    scatter = MAD_TO_STD * np.median(np.abs(steps[:n] - middle))
+    middle = _median(steps, n)
+    for k in range(n):
+        distances[k] = abs(steps[k] - middle)
+    scatter = MAD_TO_STD * _median(distances, n)
     limit = max(OWN_DOWN * scatter, DOWN * floor)
-    return np.int32(np.sum(steps[:n] - middle < -limit))
+    found = 0
+    for k in range(n):
+        found += 1 if steps[k] - middle < -limit else 0
+    return np.int32(found)
 
 
 @_helper
@@ -272,13 +308,16 @@ def rates(
         Nothing is added with 0 rows.
     """
     npixels, nramps = values.shape[1], starts.size - 1
-    longest = 1
+    longest = np.int64(1)
     for r in range(nramps):
         longest = max(longest, starts[r + 1] - starts[r] - 1)
-    pivot, weight, d, y = np.empty((4, longest))
+    # Arrays of their own, not rows of one: those would count as strided, and compile a second time.
+    pivot, own = np.empty(longest), np.empty(longest)
+    weight, d, y = np.empty(longest), np.empty(longest), np.empty(longest)
     space = weight, d, y, np.empty((longest + 1, 2), np.int64), np.empty(longest, np.int8)
     fitted, zeros = np.empty((longest, _CHUNK)), np.zeros(_CHUNK)
-    total, squares, level, largest = np.empty((4, _CHUNK))
+    total, squares = np.empty(_CHUNK), np.empty(_CHUNK)
+    level, largest = np.empty(_CHUNK), np.empty(_CHUNK)
     good = np.empty(_CHUNK, np.bool_)
     tgroup, summed = times[0], sums.shape[0] > 0
     chi2[:] = 0.0
@@ -371,7 +410,6 @@ def rates(
             if not (found - usual) * math.sqrt(weights / factor) > OWN_RATE:
                 continue
             own_a, own_b = found * times[1] + 2.0 * read, found * times[2] - read
-            own = np.empty(longest)
             _pivots(own_a, own_b, longest, own)
             chi2[j], free[j], hits[j] = 0.0, 0, 0
             if summed:

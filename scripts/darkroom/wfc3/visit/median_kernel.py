@@ -52,7 +52,8 @@ def median_filter(padded: np.ndarray, side: int, out: np.ndarray) -> None:
     """Write the median of the square around each pixel.
 
     A step along a row exchanges one column of the square, so that the median moves by a few places
-    in the order of the values, and each of these moves is one pass over the square.
+    in the order of the values, and each of these moves is one pass over the square. A row begins
+    with the median that the one before began with.
 
     Parameters
     ----------
@@ -66,14 +67,13 @@ def median_filter(padded: np.ndarray, side: int, out: np.ndarray) -> None:
     ny, nx = out.shape
     window = np.empty(side * side, np.float32)
     half = side * side // 2
+    median = padded[0, 0]
     for y in range(ny):
-        for x in range(side):
+        for x in range(side - 1):
             for k in range(side):
                 window[x * side + k] = padded[y + k, x]
-        median = np.sort(window)[half]
-        out[y, 0] = median
-        for x in range(1, nx):
-            column = (x - 1) % side * side
+        for x in range(nx):
+            column = (x + side - 1) % side * side
             for k in range(side):
                 window[column + k] = padded[y + k, x + side - 1]
             while _at_most(window, median) <= half:
@@ -81,3 +81,4 @@ def median_filter(padded: np.ndarray, side: int, out: np.ndarray) -> None:
             while _below(window, median) > half:
                 median = _next_below(window, median)
             out[y, x] = median
+        median = out[y, 0]

@@ -78,7 +78,7 @@ def equal_weights_line(
         Of `tabulate_runs`.
     """
     sw, sx, sxx, determinant, _, sy, sxy = _line_sums(
-        s, e, t, member, i, count, 0, some_zero, weights, table
+        s, e, t, member, i, count, np.int64(0), some_zero, weights, table
     )
     if not sw > ZERO:
         return ZERO, ZERO

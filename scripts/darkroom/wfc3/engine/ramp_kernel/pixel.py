@@ -56,14 +56,14 @@ def fit_pixel(
     any_sample : bool
         There was a sample to fit.
     """
-    intervals, unstable = reject(
-        s, e, d, t, leave_out, member, flags, counts, deviation, some_zero, False,
-        weights, table, ignore, threshold,
-    )  # fmt: skip
-    if intervals < 0:
-        flags[:, :] = 0
+    intervals, unstable = -1, False
+    for second in (False, True):
+        if intervals >= 0:
+            break
+        if second:
+            flags[:, :] = 0
         intervals, unstable = reject(
-            s, e, d, t, leave_out, member, flags, counts, deviation, some_zero, True,
+            s, e, d, t, leave_out, member, flags, counts, deviation, some_zero, second,
             weights, table, ignore, threshold,
         )  # fmt: skip
     if intervals < 0:
