@@ -16,6 +16,8 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import suppress
+from importlib.util import cache_from_source
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -147,6 +149,29 @@ def build_with_pip(target, lock):
     )
 
 
+def share_bytecode(target):
+    """Take over what the other environments hold of bytecode of the same files: half of it.
+
+    uv links the files of packages from its cache, so that a package is the same files in all of
+    them. Python replaces a file of bytecode and never writes into it, so it can be linked as well.
+    """
+    others = [path for path in (ROOT / ".venv", *ROOT.glob(".venvs/*")) if path != target]
+    for where, _, names in os.walk(target / "lib"):
+        for name in names:
+            source = Path(where, name)
+            if source.suffix != ".py" or source.stat().st_nlink == 1:
+                continue
+            for other in others:
+                twin = other / source.relative_to(target)
+                compiled, taken = (Path(cache_from_source(path)) for path in (twin, source))
+                # Where nothing can be linked it is compiled.
+                with suppress(OSError):
+                    if compiled.exists() and twin.samefile(source):
+                        taken.parent.mkdir(exist_ok=True)
+                        taken.hardlink_to(compiled)
+                        break
+
+
 def compile_bytecode(target):
     """Compile what an environment holds, but the packages' own tests: a third of it.
 
@@ -172,6 +197,7 @@ def build(toolset):
         if not build_with_pip(target, lock):
             message = f"{shown} could not be built: the reason is above. Is PyPI reachable?"
             raise SetupError(message)
+    share_bytecode(target)
     compile_bytecode(target)
     name_library(toolset)
     stamp = target / "pins.txt"

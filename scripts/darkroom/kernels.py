@@ -22,22 +22,32 @@ _CALL = re.compile(r"\bload_kernel\(\s*\"(darkroom[\w.]*)\"")
 
 
 def kernels() -> list[tuple[str, ...]]:
-    """Return the arguments of `darkroom.compiled.load_kernel` for each kernel of the library."""
+    """Return the name of each kernel of the library, and its types of values if it has several.
+
+    The one of most text is first: it takes longest, and others are compiled beside it.
+    """
     library = Path(__file__).parent
     names = {
         name
         for path in library.rglob("*.py")
         for name in _CALL.findall(path.read_text(encoding="utf-8"))
     }
+    sizes = {name: sum(path.stat().st_size for path in _files(name)) for name in names}
     return [
-        (name, *variant)
-        for name in sorted(names)
-        for variant in ([(kind,) for kind in _VARIANTS[name]] if name in _VARIANTS else [()])
+        (name, *_VARIANTS.get(name, ())) for name in sorted(names, key=lambda x: (-sizes[x], x))
     ]
 
 
+def _files(kernel: str) -> list[Path]:
+    """Return the files that belong to a kernel."""
+    place = Path(__file__).parent.joinpath(*kernel.split(".")[1:])
+    return sorted(place.rglob("*.py")) if place.is_dir() else [place.with_suffix(".py")]
+
+
 def make(kernel: tuple[str, ...]) -> str:
-    """Compile a kernel, or load what was compiled.
+    """Compile a kernel for all its types of values, or load what was compiled.
+
+    Functions that they share are compiled once.
 
     Returns
     -------
@@ -48,9 +58,11 @@ def make(kernel: tuple[str, ...]) -> str:
 
     from darkroom.compiled import load_kernel
 
-    name, *variant = kernel
+    name, *kinds = kernel
+    variants = [(np.dtype(kind),) for kind in kinds] or [()]
     try:
-        load_kernel(name, *map(np.dtype, variant))
+        for variant in variants:
+            load_kernel(name, *variant)
     # One that fails here fails in its own job, which says more.
     except Exception as error:
         return f"{name}: {type(error).__name__}: {error}"
@@ -69,9 +81,7 @@ def _state() -> str:
     pins = Path(sys.prefix) / "pins.txt"
     total.update(pins.read_bytes() if pins.is_file() else b"")
     for name in sorted({kernel[0] for kernel in kernels()}):
-        place = library.joinpath(*name.split(".")[1:])
-        files = sorted(place.rglob("*.py")) if place.is_dir() else [place.with_suffix(".py")]
-        for path in files:
+        for path in _files(name):
             total.update(hashlib.sha256(path.read_bytes()).digest())
     return f"{total.hexdigest()}\n"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import boolean, float32, float64, int64, njit, types
 
-_OPTIONS = {"nogil": True, "error_model": "numpy", "cache": True}
+_OPTIONS = {"nogil": True, "error_model": "numpy", "cache": True, "no_cfunc_wrapper": True}
 
 
 def _flat(kind):

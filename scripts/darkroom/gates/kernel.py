@@ -18,6 +18,7 @@ _kinds = types.Array(int8, 2, "A", readonly=True)
     nogil=True,
     error_model="numpy",
     cache=True,
+    no_cfunc_wrapper=True,
 )
 def row_sums(
     values: np.ndarray,

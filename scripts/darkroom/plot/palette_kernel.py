@@ -15,6 +15,7 @@ _FAR = 3 * 255**2 + 1
     nogil=True,
     error_model="numpy",
     cache=True,
+    no_cfunc_wrapper=True,
 )
 def reduce_colours(
     pixels: np.ndarray, most: int, table: np.ndarray

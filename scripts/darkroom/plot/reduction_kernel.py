@@ -11,7 +11,13 @@ def _signature(kind):
     return void(image, int64, float64, float64[:, ::1], float64[:, ::1])
 
 
-@njit([_signature(float32), _signature(float64)], nogil=True, error_model="numpy", cache=True)
+@njit(
+    [_signature(float32), _signature(float64)],
+    nogil=True,
+    error_model="numpy",
+    cache=True,
+    no_cfunc_wrapper=True,
+)
 def reduce(
     image: np.ndarray, factor: int, level: float, mean: np.ndarray, extreme: np.ndarray
 ) -> None:

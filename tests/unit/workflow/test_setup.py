@@ -272,3 +272,32 @@ def test_packages_are_compiled_but_not_their_own_tests(tmp_path):
     venvs.compile_bytecode(target)
     compiled = {path.name.partition(".")[0] for path in packages.rglob("*.pyc")}
     assert compiled == {"one", "inner"}
+
+
+def test_bytecode_of_the_same_files_is_shared_with_environments_there_before(tmp_path, monkeypatch):
+    monkeypatch.setattr(venvs, "ROOT", tmp_path)
+    before, target = tmp_path / ".venv", tmp_path / ".venvs" / "detector"
+    there, here = (path / "lib" / "python3.11" / "site-packages" for path in (before, target))
+    for packages in (there, here):
+        (packages / "two").mkdir(parents=True)
+        (packages / "other.py").write_text("x = 1\n")
+        (packages.parents[2] / "bin").mkdir()
+        (packages.parents[2] / "bin" / "python").symlink_to(sys.executable)
+    for name in ("one.py", "two/inner.py"):
+        (there / name).write_text("x = 1\n")
+        (here / name).hardlink_to(there / name)
+    venvs.compile_bytecode(before)
+    code = {path.relative_to(there): path.stat().st_ino for path in there.rglob("*.pyc")}
+    venvs.share_bytecode(target)
+    shared = {path.relative_to(here): path.stat().st_ino for path in here.rglob("*.pyc")}
+    assert {path.name.partition(".")[0] for path in shared} == {"one", "inner"}
+    venvs.compile_bytecode(target)
+    found = {path.relative_to(here): path.stat().st_ino for path in here.rglob("*.pyc")}
+    assert found.keys() == code.keys()
+    assert {path for path in code if found[path] == code[path]} == shared.keys()
+    done = subprocess.run(
+        [target / "bin" / "python", "-v", "-c", "import one; print(one.__file__)"],
+        env={"PYTHONPATH": str(here)}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.strip() == str(here / "one.py")
+    assert f"code object from {str(here)!r}"[:-1] in done.stderr.replace('"', "'")

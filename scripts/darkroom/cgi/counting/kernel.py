@@ -20,7 +20,7 @@ _BOUNDS = [
 ]
 
 
-@njit(_COUNT, nogil=True, cache=True, error_model="numpy")
+@njit(_COUNT, nogil=True, cache=True, no_cfunc_wrapper=True, error_model="numpy")
 def count_band(value, dq, limit, threshold, finite_only, n, above, twice, four, seen):
     """Add the samples of one frame to the counters of a band.
 
@@ -58,7 +58,7 @@ def count_band(value, dq, limit, threshold, finite_only, n, above, twice, four, 
     return np.array([flagged, nflagged, columns.sum(), ngood])
 
 
-@njit(_BOUNDS, nogil=True, cache=True, error_model="numpy")
+@njit(_BOUNDS, nogil=True, cache=True, no_cfunc_wrapper=True, error_model="numpy")
 def count_bounds(value, error, dq, threshold, up, low):
     """Count the samples above the threshold with their error added, and subtracted."""
     for j in range(value.shape[0]):

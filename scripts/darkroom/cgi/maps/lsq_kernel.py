@@ -59,6 +59,10 @@ def _solve_weighted(design, means, weights, parameters):
 
 
 _PLANES = types.Array(types.float64, 2, "C")
-solve_weighted = njit([types.void(*(4 * (_PLANES,)))], nogil=True, cache=True, error_model="numpy")(
-    _solve_weighted
-)
+solve_weighted = njit(
+    [types.void(*(4 * (_PLANES,)))],
+    nogil=True,
+    cache=True,
+    no_cfunc_wrapper=True,
+    error_model="numpy",
+)(_solve_weighted)

@@ -369,7 +369,12 @@ def _gamma_tail(shape, chance, limit):
 _ONE, _TWO = types.Array(types.float64, 1, "C"), types.Array(types.float64, 2, "C")
 _COUNT1, _COUNT2 = types.Array(types.int32, 1, "C"), types.Array(types.int32, 2, "C")
 _RUNS = types.Array(types.int64, 2, "C")
-_options: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy"}
+_options: dict[str, Any] = {
+    "nogil": True,
+    "cache": True,
+    "no_cfunc_wrapper": True,
+    "error_model": "numpy",
+}
 
 fit = njit(
     [

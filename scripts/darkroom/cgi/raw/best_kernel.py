@@ -26,7 +26,12 @@ _helper = njit(nogil=True, inline="always", error_model="numpy")
 # What is called by compiled code alone, and not inlined: without what Python or C would call, it
 # compiles in half the time.
 _call = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-_plain: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy"}
+_plain: dict[str, Any] = {
+    "nogil": True,
+    "cache": True,
+    "no_cfunc_wrapper": True,
+    "error_model": "numpy",
+}
 _cube = types.Array(types.uint16, 3, "C")
 _frame = types.Array(types.uint16, 2, "C")
 _marks = types.Array(types.uint8, 3, "C")

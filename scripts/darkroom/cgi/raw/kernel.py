@@ -20,7 +20,12 @@ _helper = njit(nogil=True, inline="always", error_model="numpy")
 # compiles in half the time.
 _call = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 _FULL = 1 << 16
-_plain: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy"}
+_plain: dict[str, Any] = {
+    "nogil": True,
+    "cache": True,
+    "no_cfunc_wrapper": True,
+    "error_model": "numpy",
+}
 
 
 def _native(stored, out, highest):

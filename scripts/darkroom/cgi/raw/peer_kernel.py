@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 HIT, PLATEAU = 1, 2
 
 _helper = njit(nogil=True, inline="always", error_model="numpy")
-_plain: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy"}
+_plain: dict[str, Any] = {
+    "nogil": True,
+    "cache": True,
+    "no_cfunc_wrapper": True,
+    "error_model": "numpy",
+}
 _SMALL = 32767
 
 

@@ -135,5 +135,6 @@ rank_filter = njit(
     [_signature(types.int16), _signature(types.int32)],
     nogil=True,
     cache=True,
+    no_cfunc_wrapper=True,
     error_model="numpy",
 )(_rank_filter)

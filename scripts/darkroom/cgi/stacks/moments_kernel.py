@@ -145,5 +145,6 @@ add = njit(
     [_signature(types.float32), _signature(types.float64)],
     nogil=True,
     cache=True,
+    no_cfunc_wrapper=True,
     error_model="numpy",
 )(_add)

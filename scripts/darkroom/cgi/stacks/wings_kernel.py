@@ -11,7 +11,7 @@ from numba import boolean, float64, int64, njit, types, uint8, void
         types.Array(float64, 3, "A"), types.Array(boolean, 3, "A"), types.Array(uint8, 3, "A"),
         boolean, float64[:, :, ::1], int64[:, :, ::1], float64[:, ::1],
     ),
-    nogil=True, error_model="numpy", cache=True,
+    nogil=True, error_model="numpy", cache=True, no_cfunc_wrapper=True,
 )  # fmt: skip
 def add_up(
     data: np.ndarray,

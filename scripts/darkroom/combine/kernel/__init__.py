@@ -94,7 +94,7 @@ def reduce_block(
     """
     n, npixels = values.shape
     work = np.empty((n, LANES), values.dtype)
-    column, scratch = np.empty(n, values.dtype), np.empty(n)
+    column, scratch = np.empty(n), np.empty(n)
     nfinite, used = np.empty(LANES, np.int32), np.empty(LANES, np.int32)
     average, squares, centre = np.empty(LANES), np.empty(LANES), np.empty(LANES)
     bottom, top = np.empty(LANES), np.empty(LANES)
@@ -151,4 +151,6 @@ def compiled(dtype: np.dtype) -> Callable[..., None]:
     exact = types.Array(types.float64, 1, "C")
     settings = types.int64, types.float64, types.float64, types.int64, types.boolean
     signature = types.void(block, *settings, *(5 * (image,)), *(4 * (exact,)), *(2 * (count,)))
-    return njit([signature], nogil=True, error_model="numpy", cache=True)(reduce_block)
+    return njit([signature], nogil=True, error_model="numpy", cache=True, no_cfunc_wrapper=True)(
+        reduce_block
+    )

@@ -37,7 +37,7 @@ def first_round(
         Number of finite values.
     squares : (LANES,) float64 array
         Sum of their squared deviations from the mean.
-    column : (n,) array
+    column : (n,) float64 array
         Overwritten.
     centre : (LANES,) float64 array
         Written: medians.

@@ -22,7 +22,7 @@ def clip_limits(
 
     Parameters
     ----------
-    column : 1-D array
+    column : 1-D float64 array
         Sorted values.
     first, stop : int
         Range of the values that are left.
@@ -40,7 +40,7 @@ def clip_limits(
         return centre - nsigma * deviation, centre + nsigma * deviation, 0.0
     mean = _sum(column, first, stop) / n
     deviation = max(math.sqrt(_sum_of_squares(column, first, stop, mean) / n), floor)
-    margin = rounding_margin(np.float64(column[first]), np.float64(column[stop - 1]), n, nsigma)
+    margin = rounding_margin(column[first], column[stop - 1], n, nsigma)
     return centre - nsigma * deviation, centre + nsigma * deviation, margin
 
 
@@ -50,13 +50,13 @@ def median_of_sorted(column: np.ndarray, first: int, stop: int) -> float:
 
     Parameters
     ----------
-    column : 1-D array
+    column : 1-D float64 array
         Sorted values.
     first, stop : int
         Range of the values that are left.
     """
     lower, upper = column[(first + stop - 1) // 2], column[(first + stop) // 2]
-    return 0.5 * (np.float64(lower) + np.float64(upper)) + 0.0
+    return 0.5 * (lower + upper) + 0.0
 
 
 @helper
@@ -65,7 +65,7 @@ def mad_deviation(column: np.ndarray, first: int, stop: int, centre: float) -> f
 
     Parameters
     ----------
-    column : 1-D array
+    column : 1-D float64 array
         Sorted values.
     first, stop : int
         Range of the values that are left.
@@ -87,8 +87,8 @@ def _kth_distance(column, first, stop, centre, k):
     """
     best = np.inf
     for i in range(first, stop - k + 1):
-        below = centre - np.float64(column[i])
-        above = np.float64(column[i + k - 1]) - centre
+        below = centre - column[i]
+        above = column[i + k - 1] - centre
         best = min(best, max(below, above))
     return best
 
@@ -99,13 +99,13 @@ def _sum(column, first, stop):
     a = b = c = d = 0.0
     i = first
     while i + 4 <= stop:
-        a += np.float64(column[i])
-        b += np.float64(column[i + 1])
-        c += np.float64(column[i + 2])
-        d += np.float64(column[i + 3])
+        a += column[i]
+        b += column[i + 1]
+        c += column[i + 2]
+        d += column[i + 3]
         i += 4
     while i < stop:
-        a += np.float64(column[i])
+        a += column[i]
         i += 1
     return (a + b) + (c + d)
 
@@ -116,13 +116,13 @@ def _sum_of_squares(column, first, stop, centre):
     a = b = c = d = 0.0
     i = first
     while i + 4 <= stop:
-        a += (np.float64(column[i]) - centre) ** 2
-        b += (np.float64(column[i + 1]) - centre) ** 2
-        c += (np.float64(column[i + 2]) - centre) ** 2
-        d += (np.float64(column[i + 3]) - centre) ** 2
+        a += (column[i] - centre) ** 2
+        b += (column[i + 1] - centre) ** 2
+        c += (column[i + 2] - centre) ** 2
+        d += (column[i + 3] - centre) ** 2
         i += 4
     while i < stop:
-        a += (np.float64(column[i]) - centre) ** 2
+        a += (column[i] - centre) ** 2
         i += 1
     return (a + b) + (c + d)
 

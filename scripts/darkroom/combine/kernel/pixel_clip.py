@@ -30,7 +30,7 @@ def clip_pixel(
         One row per frame.
     pixel : int
         Its index in a row.
-    column : (n,) array
+    column : (n,) float64 array
         Its values; the finite ones come first, sorted upwards.
     n : int
         Number of finite values.
@@ -51,7 +51,7 @@ def clip_pixel(
     first, stop = begin, n
     for _ in range(rounds):
         if column[first] == column[stop - 1]:  # no scatter: nothing can lie outside
-            centre = np.float64(column[first])
+            centre = column[first]
             low, high = centre - nsigma * floor, centre + nsigma * floor
             break
         low, high, margin = clip_limits(column, first, stop, method, nsigma, floor)
@@ -74,7 +74,7 @@ def clip_pixel(
 @helper
 def _first_inside(column, first, stop, low):
     """Return the index of the first sorted value that is not below the lower limit."""
-    while first < stop and np.float64(column[first]) < low:
+    while first < stop and column[first] < low:
         first += 1
     return first
 
@@ -82,7 +82,7 @@ def _first_inside(column, first, stop, low):
 @helper
 def _stop_inside(column, first, stop, high):
     """Return the index after the last sorted value that is not above the upper limit."""
-    while stop > first and np.float64(column[stop - 1]) > high:
+    while stop > first and column[stop - 1] > high:
         stop -= 1
     return stop
 
@@ -90,9 +90,9 @@ def _stop_inside(column, first, stop, high):
 @helper
 def _undecided(column, n, edge, limit, margin):
     """Tell whether a neighbour of `edge` lies so near the limit that rounding could decide."""
-    if edge > 0 and abs(np.float64(column[edge - 1]) - limit) <= margin:
+    if edge > 0 and abs(column[edge - 1] - limit) <= margin:
         return True
-    return edge < n and abs(np.float64(column[edge]) - limit) <= margin
+    return edge < n and abs(column[edge] - limit) <= margin
 
 
 @helper

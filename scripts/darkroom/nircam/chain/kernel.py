@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numba import boolean, float32, float64, int64, njit, types, uint8, uint16, void
 
-_jit = {"nogil": True, "error_model": "numpy", "cache": True}
+_jit = {"nogil": True, "error_model": "numpy", "cache": True, "no_cfunc_wrapper": True}
 # Called by compiled code alone: without what Python or C would call, it compiles in half the time.
 _helper = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 _stored = types.Array(uint16, 2, "C", readonly=True)

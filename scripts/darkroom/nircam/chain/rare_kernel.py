@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numba import boolean, float32, float64, int64, njit, types, uint8, uint16, void
 
-_jit = {"nogil": True, "error_model": "numpy", "cache": True}
+_jit = {"nogil": True, "error_model": "numpy", "cache": True, "no_cfunc_wrapper": True}
 _image = types.Array(float32, 2, "C", readonly=True)
 _cube = types.Array(float32, 3, "C", readonly=True)
 _early = types.Array(uint16, 2, "C", readonly=True)

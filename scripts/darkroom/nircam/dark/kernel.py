@@ -260,7 +260,7 @@ def _combined(rate, information):
     ),
     nogil=True,
     error_model="numpy",
-    cache=True,
+    cache=True, no_cfunc_wrapper=True,
 )  # fmt: skip
 def rates(
     values: np.ndarray,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import boolean, float32, float64, int64, njit, types, void
 
-_jit = {"nogil": True, "error_model": "numpy", "cache": True}
+_jit = {"nogil": True, "error_model": "numpy", "cache": True, "no_cfunc_wrapper": True}
 _image = types.Array(float32, 2, "C", readonly=True)
 _levels = types.Array(float32, 1, "C", readonly=True)
 _mask = types.Array(boolean, 2, "C", readonly=True)

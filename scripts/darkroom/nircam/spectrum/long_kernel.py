@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import complex64, complex128, float32, float64, njit, types, void
 
-_jit = {"nogil": True, "error_model": "numpy", "cache": True}
+_jit = {"nogil": True, "error_model": "numpy", "cache": True, "no_cfunc_wrapper": True}
 _part = types.Array(float32, 2, "C", readonly=True)
 _lags = types.Array(float64, 1, "C", readonly=True)
 _roots = types.Array(complex128, 1, "C", readonly=True)

@@ -37,7 +37,7 @@ def _add_times(row, low, high, mean, t, st, stt, stx):
     ),
     nogil=True,
     error_model="numpy",
-    cache=True,
+    cache=True, no_cfunc_wrapper=True,
 )  # fmt: skip
 def trends(
     values: np.ndarray,
@@ -169,7 +169,7 @@ _image = types.Array(float32, 2, "C", readonly=True)
     ),
     nogil=True,
     error_model="numpy",
-    cache=True,
+    cache=True, no_cfunc_wrapper=True,
 )  # fmt: skip
 def class_medians(
     frame: np.ndarray,
@@ -235,7 +235,7 @@ def class_medians(
     ),
     nogil=True,
     error_model="numpy",
-    cache=True,
+    cache=True, no_cfunc_wrapper=True,
 )  # fmt: skip
 def class_means(
     frame: np.ndarray,

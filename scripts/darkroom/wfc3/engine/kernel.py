@@ -30,7 +30,7 @@ SIGNAL, SATURATED_ZEROTH, SATURATED_FIRST = 1, 2, 4
 
 # Called by compiled code alone: without what Python or C would call, it compiles in half the time.
 _helper = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-_kernel = {"nogil": True, "error_model": "numpy", "cache": True}
+_kernel = {"nogil": True, "error_model": "numpy", "cache": True, "no_cfunc_wrapper": True}
 
 
 @_helper

@@ -15,7 +15,7 @@ from numba import float32, float64, int16, int64, njit, types, void
 _F = types.Array(float32, 2, "C")
 _D = types.Array(int16, 2, "C")
 _WINDOW = types.UniTuple(int64, 4)
-_kernel = {"nogil": True, "error_model": "numpy", "cache": True}
+_kernel = {"nogil": True, "error_model": "numpy", "cache": True, "no_cfunc_wrapper": True}
 # Called by compiled code alone: without what Python or C would call, it compiles in half the time.
 _helper = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 _ZERO = np.float32(0)

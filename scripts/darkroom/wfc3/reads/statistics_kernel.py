@@ -7,7 +7,7 @@ from numba import boolean, float32, float64, int64, njit, types, uint32
 
 _plane = types.Array(float32, 2, "A", readonly=True)
 _mask = types.Array(boolean, 2, "A", readonly=True)
-_options = {"nogil": True, "error_model": "numpy", "cache": True}
+_options = {"nogil": True, "error_model": "numpy", "cache": True, "no_cfunc_wrapper": True}
 # Bits of a value that are looked at in one round, three rounds in all.
 _SHIFTS, _BINS = (21, 10, 0), 2048
 

@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numba import float32, float64, int16, njit, types, void
 
-_kernel = {"nogil": True, "error_model": "numpy", "cache": True}
+_kernel = {"nogil": True, "error_model": "numpy", "cache": True, "no_cfunc_wrapper": True}
 # Called by compiled code alone: without what Python or C would call, it compiles in half the time.
 _helper = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 _reads = types.Array(float32, 3, "C", readonly=True)

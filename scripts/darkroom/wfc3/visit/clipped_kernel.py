@@ -13,6 +13,7 @@ from numba import float32, int64, njit, types
     nogil=True,
     error_model="numpy",
     cache=True,
+    no_cfunc_wrapper=True,
 )
 def moments(values: np.ndarray, low: float, high: float) -> tuple[int, float, float]:
     """Return the number of values between two limits, their mean and their standard deviation.

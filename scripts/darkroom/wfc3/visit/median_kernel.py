@@ -47,6 +47,7 @@ def _next_below(values, limit):
     nogil=True,
     error_model="numpy",
     cache=True,
+    no_cfunc_wrapper=True,
 )
 def median_filter(padded: np.ndarray, side: int, out: np.ndarray) -> None:
     """Write the median of the square around each pixel.

@@ -49,7 +49,7 @@ _FLAGS = types.Array(boolean, 1, "C")
     ),
     nogil=True,
     error_model="numpy",
-    cache=True,
+    cache=True, no_cfunc_wrapper=True,
 )  # fmt: skip
 def fit_rows(
     first_row: int, last_row: int, window: tuple[int, int, int, int],

@@ -56,7 +56,7 @@ def fit_pixel(
     any_sample : bool
         There was a sample to fit.
     """
-    intervals, unstable = -1, False
+    intervals, unstable = np.int64(-1), False
     for second in (False, True):
         if intervals >= 0:
             break
