@@ -118,6 +118,7 @@ def _add_odd_ramps(values, pixel, starts, odd, usual, limit, ends, total, nu, nj
     nogil=True,
     error_model="numpy",
     cache=True,
+    no_cfunc_wrapper=True,
 )  # fmt: skip
 def residuals(
     values: np.ndarray, starts: np.ndarray, kind: np.ndarray, step_noise: np.ndarray,

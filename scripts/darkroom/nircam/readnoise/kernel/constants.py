@@ -12,4 +12,4 @@ MANY_RAMPS = 5  # ramps needed for medians over ramps that are robust against on
 CHUNK = 256  # pixels whose sums fit into the cache of the processor
 
 #: Compiled into the function that calls it.
-helper = njit(nogil=True, error_model="numpy")
+helper = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
