@@ -28,7 +28,7 @@ include: "rules/judge.smk"
 include: "rules/deliver.smk"
 
 
-remember_signatures(workflow.rules)
+remember_parameters(workflow.rules, snakemake.common.overwrite_function_params)
 
 
 rule all:

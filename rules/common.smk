@@ -26,10 +26,13 @@ from darkroom.workflow.programs import Programs
 from darkroom.workflow.results import results_folder
 from darkroom.workflow.speed import (
     collect_rarely,
+    compare_as_text,
     evaluate_once,
     find_by_end,
+    look_for_folders_first,
+    look_up_flags,
     remember_checksums,
-    remember_signatures,
+    remember_parameters,
 )
 from darkroom.workflow.stopping import let_sigterm_end_the_run
 
@@ -38,6 +41,9 @@ keep_durably(snakemake.persistence.file.FilePersistence)
 remember_checksums(snakemake.io._IOFile)
 evaluate_once(snakemake.scheduling.job_scheduler.JobScheduler)
 find_by_end(snakemake.output_index.OutputIndex)
+compare_as_text(snakemake.io._IOFile)
+look_up_flags(snakemake.io, snakemake.dag, snakemake.jobs, snakemake.rules)
+look_for_folders_first(snakemake.dag.DAG)
 
 or_exit(require_own_folder, ".", workflow.main_snakefile)
 STARTED = time.monotonic()

@@ -121,21 +121,28 @@ def _closure(path: Path) -> set[Path]:
     library = next(p for p in path.parents if (p / "darkroom").is_dir())
     while queue:
         source = queue.pop()
-        if source in found:
-            continue
-        found.add(source)
-        if source.suffix != ".py":
-            continue
-        if library in source.parents and source.parent != library:
-            text = source.read_text(encoding="utf-8")
-            queue += [
-                path
-                for path in _beside(source.parent)
-                if path.name in text or re.match(rf"{source.stem}[_.]", path.name)
-            ]
-        for name in _imports(source):
-            queue += _module_files(library, name)
+        if source not in found:
+            found.add(source)
+            queue += _uses(source, library)
     return found
+
+
+@cache
+def _uses(source: Path, library: Path) -> list[Path]:
+    """Return the files that a file uses itself; each is read once for all programs."""
+    if source.suffix != ".py":
+        return []
+    used: list[Path] = []
+    if library in source.parents and source.parent != library:
+        text = source.read_text(encoding="utf-8")
+        used += [
+            path
+            for path in _beside(source.parent)
+            if path.name in text or re.match(rf"{source.stem}[_.]", path.name)
+        ]
+    for name in _imports(source):
+        used += _module_files(library, name)
+    return used
 
 
 @cache

@@ -2,6 +2,7 @@
 
 import ast
 import asyncio
+import functools
 import gc
 import hashlib
 import inspect
@@ -10,11 +11,20 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from snakemake.io import IOFile
+import snakemake.api
+import snakemake.io
+from snakemake.common import (
+    get_function_params,
+    get_input_function_aux_params,
+    overwrite_function_params,
+)
+from snakemake.exceptions import ChildIOException
+from snakemake.io import IOFile, _IOFile, temp
 from snakemake.output_index import OutputIndex
 from snakemake.scheduling.job_scheduler import JobRateLimiter
 from snakemake.settings.types import MaxJobsPerTimespan
@@ -50,7 +60,7 @@ def base(tmp_path, monkeypatch):
 
 
 def digest(base, *modules):
-    for function in ("_digest", "_closure", "_imports", "_beside", "_module_files"):
+    for function in ("_digest", "_closure", "_uses", "_imports", "_beside", "_module_files"):
         getattr(workflow, function).cache_clear()
     return Programs(base, conda=False).digest("tools", "make", *modules)
 
@@ -160,8 +170,8 @@ def test_a_second_run_in_a_folder_is_refused_until_the_first_is_gone(base):
     hold_folder(".", ["all"])
 
 
-def test_signatures_of_a_rules_functions_are_found_once():
-    """Snakemake asks for them several times for each job."""
+def test_what_a_rules_functions_are_called_with_is_found_once(monkeypatch):
+    """Snakemake asks for it several times for each job."""
 
     def listed(wildcards):
         return wildcards
@@ -169,17 +179,105 @@ def test_signatures_of_a_rules_functions_are_found_once():
     def settings(wildcards, input):
         return wildcards, input
 
-    def memory(wildcards, attempt):
-        return wildcards, attempt
+    def memory(wildcards, attempt, **more):
+        return wildcards, attempt, more
 
+    functions = (listed, settings, memory)
+    before = [dict(get_function_params(function)) for function in functions]
     unpacked = SimpleNamespace(callable=listed)
     resource = SimpleNamespace(_evaluator=memory)
     rule = SimpleNamespace(
         input=["a.fits", unpacked], params=[settings, 5], resources={"mem_mb": resource, "x": 1}
     )
-    speed.remember_signatures([rule])
-    for function in (listed, settings, memory):
-        assert inspect.signature(function) is inspect.signature(function)
+    speed.remember_parameters([rule], overwrite_function_params)
+    monkeypatch.delattr(inspect, "signature")
+    assert [get_function_params(function) for function in functions] == before
+    offered = {"input": 1, "attempt": 2}
+    assert get_input_function_aux_params(settings, offered) == {"input": 1}
+    assert get_input_function_aux_params(memory, offered) == offered
+
+
+def _listed(wildcards):
+    return [wildcards.item]
+
+
+def _flags_of(io):
+    """Return for each kind of name, and each flag asked for, what Snakemake says."""
+    names = ["plain", io.temp("a"), io.directory("b/"), io.ancient(io.IOFile("c", None)), Path("d")]
+    names += [io.IOFile(name, None) for name in names if isinstance(name, str)]
+    names += [io.IOFile(io.IOFile(io.temp("e"), None), None), io.unpack(_listed)]
+    names += [io.IOFile(_listed, None)]
+    off = io.IOFile(io.temp("g"), None)
+    off.flags["temp"] = False
+    return [
+        io.is_flagged(name, flag)
+        for name in [*names, off]
+        for flag in ("temp", "directory", "ancient", "unpack", "storage_object")
+    ]
+
+
+def test_flags_of_a_file_name_are_those_that_snakemake_finds(monkeypatch):
+    original, user = snakemake.io.is_flagged, SimpleNamespace()
+    before = _flags_of(snakemake.io)
+    assert True in before
+    monkeypatch.setattr(snakemake.io, "is_flagged", original)  # put back afterwards
+    speed.look_up_flags(snakemake.io, user)
+    assert snakemake.io.is_flagged is user.is_flagged is not original
+    assert _flags_of(snakemake.io) == before
+
+
+def test_file_names_are_compared_as_what_they_were_made_from():
+    class File(_IOFile):
+        __eq__, __hash__ = _IOFile.__eq__, _IOFile.__hash__
+
+    def listed(wildcards):
+        return "a"
+
+    given = ["a", "a/", "b", temp("a"), Path("a"), listed, _listed]
+
+    def found():
+        files = [File(one, None) for one in given]
+        others = ["a", "b", *files, 5, None]
+        same = [[file == other for other in others] for file in files]
+        among = [[other in {file} for other in others] for file in files]
+        return same, among, [[file != other for other in others] for file in files]
+
+    before = found()
+    speed.compare_as_text(File)
+    assert "__eq__" not in vars(File)
+    assert found() == before
+    speed.compare_as_text(File)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "refused"),
+    [
+        ([["a/b"], ["a/c"], ["ab"]], False),
+        ([["a/b"], ["a"]], True),
+        ([["a"], ["a-b"], ["a/b/c/d"]], True),
+        ([["a", "a/b"]], False),  # of one job
+        ([["./a"], ["x/../a/b"]], False),  # Snakemake compares names as they are written
+        ([["{here}/a"], ["a/b"]], True),
+    ],
+)
+def test_outputs_in_a_folder_of_another_job_are_refused(outputs, refused):
+    @functools.total_ordering
+    class Job:
+        def __init__(self, output):
+            self.output, self.rule = [name.format(here=Path.cwd()) for name in output], "rule"
+
+        def __lt__(self, other):
+            return self.output < other.output
+
+    class Plan:
+        check_directory_outputs = snakemake.dag.DAG.check_directory_outputs
+
+    plans = Plan()
+    plans.jobs = [Job(output) for output in outputs]
+    for _ in range(3):  # Snakemake's own, ours, and ours set twice
+        with pytest.raises(ChildIOException) if refused else nullcontext():
+            plans.check_directory_outputs()
+        speed.look_for_folders_first(Plan)
 
 
 def test_dead_cycles_are_looked_for_rarely():

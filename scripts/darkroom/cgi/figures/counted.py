@@ -9,6 +9,7 @@ import numpy as np
 from astropy.io import fits
 
 from darkroom.cgi.counting.product import read_dark
+from darkroom.cgi.figures.said import warnings_in
 from darkroom.cgi.pixels.peer import DEAD, HOT
 from darkroom.plot import histograms, images, measures, style
 from darkroom.plot.book import Panel
@@ -198,15 +199,8 @@ def warnings_of(header: fits.Header, what: str) -> list[str]:
     Parameters
     ----------
     header : astropy.io.fits.Header
-        Of the image; indented lines of HISTORY continue a sentence.
+        Of the image.
     what : str
         Name of the product.
     """
-    sentences: list[str] = []
-    for line in map(str, header.get("HISTORY", [])):
-        if line.startswith("  ") and sentences:
-            sentences[-1] += f" {line.strip()}"
-        else:
-            sentences.append(line)
-    said = [each.removeprefix("warning: ") for each in sentences if each.startswith("warning: ")]
-    return [f"{what[:1].upper()}{what[1:]}: {each}." for each in said]
+    return [f"{what[:1].upper()}{what[1:]}: {each}." for each in warnings_in(header)]

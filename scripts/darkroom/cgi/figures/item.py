@@ -11,6 +11,7 @@ from astropy.io import fits
 from darkroom.cgi.darks.read import restore_empty
 from darkroom.cgi.darks.tables import read_table
 from darkroom.cgi.figures.maps import Story
+from darkroom.cgi.figures.said import warnings_in
 from darkroom.report.item import inside
 from darkroom.words import counted, number, share
 
@@ -152,14 +153,7 @@ def _hidden(cards):
 
 
 def _warnings(maps):
-    """Return the warnings in the HISTORY of a product; indented lines continue a sentence."""
-    sentences = []
-    for line in map(str, fits.getheader(maps, 1).get("HISTORY", [])):
-        if line.startswith("  ") and sentences:
-            sentences[-1] += f" {line.strip()}"
-        else:
-            sentences.append(line)
-    found = [s.removeprefix("warning: ") for s in sentences if s.startswith("warning: ")]
+    found = warnings_in(fits.getheader(maps, 1))
     return [f"{text[:1].upper()}{text[1:]}." for text in found]
 
 

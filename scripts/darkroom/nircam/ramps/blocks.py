@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 # Memory of one block of samples.
 _BYTES = 32 << 20
+# Memory of the blocks that are read together, over all threads: to read a band of three rows takes
+# as long as to read one of thirty.
+_TOGETHER = 160 << 20
 
 
 class RampBlocks:
@@ -52,19 +55,26 @@ class RampBlocks:
     def read(self, rows: slice, columns: slice = slice(None)) -> np.ndarray:
         """Return the samples of a block: (ngroups, nrows × ncolumns) float32, DN."""
         ny, nx = self.ramps.shape
-        first, stop, _ = rows.indices(ny)
-        left, right, _ = columns.indices(nx)
-        block = np.empty((self.ngroups, stop - first, right - left), np.float32)
-        whole = right - left == nx
-        row = np.empty((0 if whole else stop - first, nx), np.float32)
+        where = (slice(*rows.indices(ny)), slice(*columns.indices(nx)))
+        return self._read([where])[0]
+
+    def _read(self, blocks: Sequence[tuple[slice, slice]]) -> list[np.ndarray]:
+        """Return the samples of blocks that lie beside each other, whose rows are read together."""
+        nx, ngroups = self.ramps.shape[1], self.ngroups
+        first, stop = blocks[0][0].start, blocks[-1][0].stop
+        sizes = [(y.stop - y.start, x.stop - x.start) for y, x in blocks]
+        found = [np.empty((ngroups, *size), np.float32) for size in sizes]
+        whole = sizes == [(stop - first, nx)]
+        band = np.empty((0 if whole else stop - first, nx), np.float32)
         for start, (number, integration) in zip(self.starts, self.ramps.ramps, strict=False):
             file = self.ramps.files[number]
             for group in range(file.sci.shape[1]):
-                target = block[start + group] if whole else row
+                target = found[0][start + group] if whole else band
                 file.read(integration, group, first, target, self.flags)
                 if not whole:
-                    block[start + group] = row[:, left:right]
-        return block.reshape(self.ngroups, -1)
+                    for block, (y, x) in zip(found, blocks, strict=True):
+                        block[start + group] = band[y.start - first : y.stop - first, x]
+        return [block.reshape(ngroups, -1) for block in found]
 
     def layout(self) -> list[tuple[slice, slice]]:
         """Return the blocks that cover the image, as (rows, columns) slices."""
@@ -103,12 +113,33 @@ class RampBlocks:
             The return values of `work`, in the order of the blocks.
         """
 
-        def one(where: tuple[slice, slice]) -> _Result:
-            return work(self.read(*where), *where)
+        def some(blocks: Sequence[tuple[slice, slice]]) -> list[_Result]:
+            read = zip(self._read(blocks), blocks, strict=True)
+            return [work(block, *where) for block, where in read]
 
-        layout = self.layout() if layout is None else layout
+        together = self._together(self.layout() if layout is None else layout, threads)
         with kept_large():
             if threads == 1:
-                return [one(where) for where in layout]
-            with ThreadPoolExecutor(threads) as pool:
-                return list(pool.map(one, layout))
+                found = [some(blocks) for blocks in together]
+            else:
+                with ThreadPoolExecutor(threads) as pool:
+                    found = list(pool.map(some, together))
+        return [one for of_some in found for one in of_some]
+
+    def _together(
+        self, layout: Sequence[tuple[slice, slice]], threads: int
+    ) -> list[list[tuple[slice, slice]]]:
+        """Return the blocks in groups to be read together, of rows without a gap between them.
+
+        What is worked on at once stays a block, so that no sum depends on the number of threads.
+        """
+        groups: list[list[tuple[slice, slice]]] = []
+        room = 0
+        for y, x in layout:
+            size = 4 * self.ngroups * (y.stop - y.start) * (x.stop - x.start)
+            if not groups or size > room or y.start > groups[-1][-1][0].stop:
+                groups.append([])
+                room = _TOGETHER // threads
+            groups[-1].append((y, x))
+            room -= size
+        return groups

@@ -22,7 +22,7 @@ from darkroom.nircam.readnoise.kernel.constants import (
     helper,
 )
 from darkroom.nircam.readnoise.kernel.lines import whole_ramps
-from darkroom.nircam.readnoise.kernel.telegraph import median, split, telegraph
+from darkroom.nircam.readnoise.kernel.telegraph import any_jump, median, split, telegraph
 
 _values = types.Array(float32, 2, "C", readonly=True)
 
@@ -188,7 +188,7 @@ def residuals(
                 floor = noise / math.sqrt(2.0)
                 # Whole ramps first. Without steps down, a step may be a cosmic ray: split there.
                 found = telegraph(values, j, starts, usual, np.inf, floor, levels, steps, ends)
-                if found[2] < 1.5:
+                if found[2] < 1.5 and any_jump(values, j, starts, usual, limit):
                     found = telegraph(values, j, starts, usual, limit, floor, levels, steps, ends)
                 gain[j], amplitude[j], downs[j] = found
         quiet[j] = not noisy

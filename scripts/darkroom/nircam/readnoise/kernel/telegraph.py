@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from darkroom.nircam.readnoise.kernel.constants import helper
+from darkroom.nircam.readnoise.kernel.constants import SMALL, helper
 
 
 @helper
@@ -46,6 +46,19 @@ def split(
 
 
 @helper
+def any_jump(
+    values: np.ndarray, pixel: int, starts: np.ndarray, usual: float, limit: float
+) -> bool:
+    """Tell whether `split` would cut a ramp of a pixel at a jump."""
+    for r in range(starts.size - 1):
+        for g in range(starts[r] + 1, starts[r + 1]):
+            step = np.float64(values[g, pixel]) - np.float64(values[g - 1, pixel])
+            if step < np.inf and step - usual > limit:
+                return True
+    return False
+
+
+@helper
 def _forward_backward(x, offset, first, stop, amplitude, variance, up, down, high, work):
     """Apply the forward-backward algorithm to one segment; write the probabilities of high.
 
@@ -53,44 +66,47 @@ def _forward_backward(x, offset, first, stop, amplitude, variance, up, down, hig
     in the high and in the low state (without the last group, which no step follows).
     """
     n = stop - first
-    high0 = up / (up + down)
-    alpha = work
+    stay0, stay1 = 1 - up, 1 - down
     total = 0.0
-    a0, a1 = 1.0 - high0, high0
+    a0, a1 = down / (up + down), up / (up + down)
     for g in range(n):
         if g:
-            a0, a1 = a0 * (1 - up) + a1 * down, a0 * up + a1 * (1 - down)
+            a0, a1 = a0 * stay0 + a1 * down, a0 * up + a1 * stay1
         r0 = x[first + g] - offset
         r1 = r0 - amplitude
-        least = min(r0 * r0, r1 * r1)
-        a0 *= math.exp(-0.5 * (r0 * r0 - least) / variance)
-        a1 *= math.exp(-0.5 * (r1 * r1 - least) / variance)
+        square0, square1 = r0 * r0, r1 * r1
+        # The likelihoods of both states over that of the likelier one, which is 1.
+        least, most = min(square0, square1), max(square0, square1)
+        other = math.exp(-0.5 * (most - least) / variance)
+        e0, e1 = (1.0, other) if square0 <= square1 else (other, 1.0)
+        a0 *= e0
+        a1 *= e1
         scale = a0 + a1
-        a0 /= scale
-        a1 /= scale
-        alpha[g, 0], alpha[g, 1] = a0, a1
-        total += math.log(scale) - 0.5 * least / variance
+        # Divided out seldom, long before it is too small a number.
+        if scale < SMALL or g == n - 1:
+            a0 /= scale
+            a1 /= scale
+            total += math.log(scale)
+        work[g, 0], work[g, 1], work[g, 2], work[g, 3] = a0, a1, e0, e1
+        total -= 0.5 * least / variance
     b0 = b1 = 1.0
     downs = ups = from_high = from_low = 0.0
-    high[first + n - 1] = alpha[n - 1, 1]
+    high[first + n - 1] = work[n - 1, 1]
     for g in range(n - 2, -1, -1):
-        r0 = x[first + g + 1] - offset
-        r1 = r0 - amplitude
-        least = min(r0 * r0, r1 * r1)
-        e0 = b0 * math.exp(-0.5 * (r0 * r0 - least) / variance)
-        e1 = b1 * math.exp(-0.5 * (r1 * r1 - least) / variance)
-        x00, x01 = alpha[g, 0] * (1 - up) * e0, alpha[g, 0] * up * e1
-        x10, x11 = alpha[g, 1] * down * e0, alpha[g, 1] * (1 - down) * e1
-        norm = x00 + x01 + x10 + x11
-        downs += x10 / norm
-        ups += x01 / norm
-        from_high += (x10 + x11) / norm
-        from_low += (x00 + x01) / norm
-        high[first + g] = (x10 + x11) / norm
-        b0, b1 = (1 - up) * e0 + up * e1, down * e0 + (1 - down) * e1
-        scale = b0 + b1
-        b0 /= scale
-        b1 /= scale
+        e0, e1 = b0 * work[g + 1, 2], b1 * work[g + 1, 3]
+        b0, b1 = stay0 * e0 + up * e1, down * e0 + stay1 * e1
+        low, top = work[g, 0], work[g, 1]
+        norm = 1.0 / (low * b0 + top * b1)
+        now = top * b1 * norm
+        downs += top * down * e0 * norm
+        ups += low * up * e1 * norm
+        from_high += now
+        from_low += low * b0 * norm
+        high[first + g] = now
+        if b0 + b1 < SMALL:
+            scale = b0 + b1
+            b0 /= scale
+            b1 /= scale
     return total, downs, ups, from_high, from_low
 
 
@@ -135,7 +151,7 @@ def two_states(
     if n < 2 * nsegments or squares <= 0.0:
         return 0.0, 0.0, 0.0
     single = -0.5 * n * (math.log(squares / n) + 1.0)
-    high, work = np.zeros(x.size), np.empty((longest, 2))
+    high, work = np.zeros(x.size), np.empty((longest, 4))
     for s in range(nsegments):
         for g in range(ends[s, 0], ends[s, 1]):
             high[g] = 1.0 if x[g] > offset[s] else 0.0

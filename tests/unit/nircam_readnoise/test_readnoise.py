@@ -1,6 +1,7 @@
 """The read noise against simulated truth: values, errors, cosmic rays, telegraph noise, checks."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -254,8 +255,10 @@ def test_saturated_groups_are_left_out(tmp_path):
 def test_threads_and_blocks_do_not_change_a_bit(tmp_path, monkeypatch):
     darks = darks_of(4, 8, seed=17, cosmic_rays=0.01)
     first, _ = made(tmp_path, darks)
-    for size in (200_000, 10_000):  # bands of rows, parts of a row
+    # Bands of rows, parts of a row; of them all read together, some, or each alone.
+    for size, together in itertools.product((200_000, 10_000), (1 << 30, 700_000, 1)):
         monkeypatch.setattr("darkroom.nircam.ramps.blocks._BYTES", size)
+        monkeypatch.setattr("darkroom.nircam.ramps.blocks._TOGETHER", together)
         blocks, classes = opened(tmp_path, darks)
         second = measure(blocks, classes, ReadnoiseSettings(), threads=3)
         for name in ("single", "error", "nu", "pair", "njumps", "telegraph", "dq"):
