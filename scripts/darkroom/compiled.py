@@ -14,9 +14,9 @@ function must not use constants or functions from outside its kernel.
 
 What takes long to compile: a copy of each function for Python and one for C to call
 (`no_cpython_wrapper`, `no_cfunc_wrapper`: nothing calls a kernel from C, nor its helpers from
-Python); a helper called with a literal number as well as with a variable, or with a row of an
-array of more dimensions as well as with an array of its own; numpy's sorts, and an array assigned
-to an array, which brings in all that words an error.
+Python, which would end the process); a helper called with a literal number as well as with a
+variable, or with a row of an array of more dimensions as well as with an array of its own; numpy's
+sorts, and an array assigned to an array, which brings in all that words an error.
 
 numba does not flush what it writes, and after a power cut stops at a file that is empty or cut, or
 runs what it holds. So the sums of the files are kept beside them; when one differs, all are

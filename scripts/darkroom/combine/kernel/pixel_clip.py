@@ -47,8 +47,8 @@ def clip_pixel(
     """
     low, high = -np.inf, np.inf
     # Of one type from the beginning, so that what is called is compiled for no other as well.
-    begin, n = np.int64(0), np.int64(n)
-    first, stop = begin, n
+    begin, end = np.int64(0), np.int64(n)
+    first, stop = begin, end
     for _ in range(rounds):
         if column[first] == column[stop - 1]:  # no scatter: nothing can lie outside
             centre = column[first]
@@ -58,8 +58,8 @@ def clip_pixel(
         kept_first = _first_inside(column, first, stop, low)
         kept_stop = _stop_inside(column, kept_first, stop, high)
         if margin > 0.0 and (
-            _undecided(column, n, _first_inside(column, begin, n, low), low, margin)
-            or _undecided(column, n, _stop_inside(column, begin, n, high), high, margin)
+            _undecided(column, end, _first_inside(column, begin, end, low), low, margin)
+            or _undecided(column, end, _stop_inside(column, begin, end, high), high, margin)
         ):
             found = _finite_in_frame_order(values, pixel, scratch)
             low, high = limits_in_astropys_order(scratch, found, nsigma, floor, rounds)
@@ -67,8 +67,8 @@ def clip_pixel(
         if (kept_first == first and kept_stop == stop) or kept_first == kept_stop:
             break
         first, stop = kept_first, kept_stop
-    first = _first_inside(column, begin, n, low)
-    return low, high, first, _stop_inside(column, first, n, high)
+    first = _first_inside(column, begin, end, low)
+    return low, high, first, _stop_inside(column, first, end, high)
 
 
 @helper

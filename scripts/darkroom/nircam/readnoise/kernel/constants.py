@@ -14,4 +14,4 @@ SMALL = 1e-50
 CHUNK = 256  # pixels whose sums fit into the cache of the processor
 
 #: Compiled into the function that calls it.
-helper = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+helper = njit(nogil=True, error_model="numpy", no_cfunc_wrapper=True)
