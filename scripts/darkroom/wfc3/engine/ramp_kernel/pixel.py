@@ -57,6 +57,7 @@ def fit_pixel(
         There was a sample to fit.
     """
     intervals, unstable = np.int64(-1), False
+    # One call for both, with literals in none: `reject` is compiled for each kind of call.
     for second in (False, True):
         if intervals >= 0:
             break
