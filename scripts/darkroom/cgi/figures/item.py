@@ -11,7 +11,7 @@ from astropy.io import fits
 from darkroom.cgi.darks.read import restore_empty
 from darkroom.cgi.darks.tables import read_table
 from darkroom.cgi.figures.maps import Story
-from darkroom.cgi.figures.said import warnings_in
+from darkroom.cgi.figures.said import warnings_in, with_signs
 from darkroom.report.item import inside
 from darkroom.words import counted, number, share
 
@@ -199,7 +199,7 @@ def _stacks_table(stacks):
                 number(float(stacks["OFFSERR"][k]), 2),
                 ("offset subtracted" if stacks["CORRECTD"][k] else "")
                 if used
-                else str(stacks["REASON"][k]).strip(),
+                else with_signs(str(stacks["REASON"][k]).strip()),
             ]
         )
     return {
