@@ -140,6 +140,8 @@ rule frames:
         judgements=f"{RESULTS}/{{item}}/judgements.tsv",
     log:
         f"{RESULTS}/logs/frames/{{item}}.log",
+    # What it refuses is to be fetched again: a second attempt would miss that, and say so instead.
+    retries: 0
     localrule: True
     conda:
         "../envs/detector.yaml"

@@ -1,24 +1,35 @@
-"""Every shipped campaign is planned from its lock alone: no data, no network."""
+"""Every shipped campaign is planned from its lock alone: no data, no network, on Slurm too."""
 
 import re
 
 import pytest
+import yaml
 
 from darkroom.ccd.simulate import exposures as ccd
+from end_to_end.conftest import ROOT
 
 pytestmark = pytest.mark.end_to_end
+# Steps that travel in one Slurm job. A group is refused when something between two of its steps
+# is no part of it.
+_PROFILE = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())
+ON_SLURM = ("--groups", *(f"{rule}={group}" for rule, group in _PROFILE["groups"].items()))
 
 
 @pytest.mark.parametrize(("name", "batches"), [("demo", 17), ("asi178", 3)])
 def test_a_campaign_whose_lock_ships_is_planned(checkout, monkeypatch, name, batches):
     monkeypatch.delenv("DARKROOM_REFERENCE_DATA", raising=False)
-    jobs = checkout.jobs("--config", f"campaign={name}")
+    jobs = checkout.jobs("--config", f"campaign={name}", *ON_SLURM)
     assert jobs["fetch"] == batches
     assert jobs["master_bias"] == jobs["report"] == 1
 
 
+@pytest.mark.parametrize("name", ["cgi_counting", "wfc3_superdarks"])
+def test_a_campaign_is_planned_on_slurm(checkout, name):
+    assert checkout.jobs("--config", f"campaign={name}", *ON_SLURM)["report"] == 1
+
+
 def test_the_series_is_planned_with_its_trends(checkout):
-    jobs = checkout.jobs("--config", "campaign=series")
+    jobs = checkout.jobs("--config", "campaign=series", *ON_SLURM)
     # A state of each of the twelve epochs: the product is that of the present segment.
     assert jobs["state_nircam"] == 3 * 12
     assert (jobs["series_product"], jobs["series_spectrum"]) == (2, 1)
@@ -34,7 +45,7 @@ def test_the_notebooks_campaign_is_planned_from_a_folder_of_its_frames(checkout)
         ccd.deliver(small, exposure.name, folder / exposure.file)
     choice = "campaign=sbig_st402"
     checkout.snakemake("lock", "--config", choice)
-    jobs = checkout.jobs("--config", choice)
+    jobs = checkout.jobs("--config", choice, *ON_SLURM)
     assert jobs["fetch"] == 2
     assert jobs["subtract_dark"] == 1
 
@@ -45,7 +56,7 @@ def test_raw_coronagraph_frames_are_planned_and_kept_when_asked(checkout):
     pipelines = {"geometry": "small", "nonlinearity": "none", "keep_prepared": True}
     choice = checkout.campaign(items={"excam": item | {"cgi": pipelines}})
     checkout.snakemake("lock", "--config", choice)
-    jobs = checkout.jobs("--config", choice)
+    jobs = checkout.jobs("--config", choice, *ON_SLURM)
     assert (jobs["fetch"], jobs["prepare_cgi"]) == (4, 4)
     assert jobs["noise_maps"] == jobs["cgi_truth"] == 1
     assert "stack_statistics" not in jobs  # so few frames are read by the fit itself

@@ -23,7 +23,7 @@ FEW = SMALL | {"bias": {"count": 3}, "darks": [{"count": 3, "exptime": 5}]}
 PROFILE = ("--workflow-profile", "profiles/slurm", "--cores", "4", "--resources", "mem_mb=6000")
 PROFILE += ("--slurm-init-seconds-before-status-checks", "3")
 
-# `grows` succeeds once it is given more than at first; `step` and `end` travel in groups.
+# `grows` succeeds once it is given more than at first; the others travel in groups of four pairs.
 WORKFLOW = """
 rule all:
     input: "grown.txt", expand("end/{n}.txt", n=range(12))
@@ -33,11 +33,11 @@ rule grows:
     shell:
         "echo {resources.mem_mb} {resources.runtime} $SLURM_JOB_ID >> attempts.txt; "
         "test {resources.mem_mb} -gt 900; echo {resources.mem_mb} > {output}"
-rule fetch:
+rule calibrate_original:
     output: "step/{n}.txt"
     resources: mem_mb=1000
     shell: "touch {output}"
-rule bestrefs:
+rule read_differences:
     input: "step/{n}.txt"
     output: "end/{n}.txt"
     resources: mem_mb=1000
@@ -111,6 +111,8 @@ def test_a_killed_run_is_refused_until_its_jobs_are_gone_and_then_goes_on_to_the
     """No partition and no account are named: the cluster's own partition serves."""
     checkout.campaign(simulate=FEW)
     checkout.snakemake("lock", "--config", CHOICE)
+    # Jobs wait in the queue, as on a busy cluster.
+    node.run("scontrol", "update", "PartitionName=short", "State=DOWN")
     with begin(node, checkout.folder, "--config", CHOICE) as process:
         wait_until(node.jobs, process)
         # What is asked while it runs changes nothing.
@@ -133,6 +135,7 @@ def test_a_killed_run_is_refused_until_its_jobs_are_gone_and_then_goes_on_to_the
     advice = re.search(r"`(scancel [\d ]+)`", refused.stderr)[1]
     node.run(*advice.split())
     wait_until(lambda: not node.jobs())
+    node.run("scontrol", "update", "PartitionName=short", "State=UP")
     status, said = run(node, checkout.folder, "--config", CHOICE)
     assert status == 0, said
     assert (checkout.folder / "results/small/report/index.html").stat().st_size > 10_000
@@ -155,11 +158,21 @@ def damaged(checkout):
     return checkout
 
 
+def test_an_exposure_that_is_refused_is_said_once_whatever_the_number_of_attempts(node, damaged):
+    """The profile has two more attempts, which would find that it is to be fetched again."""
+    status, said = run(node, damaged.folder, "--config", CHOICE)
+    assert status == 1
+    told = said[said.rindex("1 job failed:") :]
+    assert "dark_5s_002.FIT: truncated: HDU 0 should end at byte 11520" in told
+    assert "no such status file" not in said
+
+
 def test_a_failure_in_a_group_is_named_and_the_rest_can_be_made_by_itself(node, damaged):
     """All exposures travel in one Slurm job, which Snakemake drops when one of them fails."""
-    cause = "\n      dark_5s_002.FIT: truncated: HDU 0 should end at byte 11520"
+    (damaged.folder / "results/small/raw/camera/dark_5s_002.FIT/x").mkdir(parents=True)
+    cause = "camera/dark_5s_002.FIT is a folder, and the file should go there; remove it"
     target = "results/small/camera/frames.tsv"
-    alone = ("--config", CHOICE, "batch=1")
+    alone = ("--group-components", "arrival=7", "--config", CHOICE, "batch=1")
     status, said = run(node, damaged.folder, target, "--retries", "0", *alone)
     assert status == 1
     told = said[said.rindex("1 job failed:") :]
@@ -180,7 +193,8 @@ def test_a_group_larger_than_the_node_is_told_and_an_interrupt_empties_the_queue
     node, damaged, tmp_path
 ):
     heard = tmp_path / "heard"
-    larger = ("--cores", "16", "--resources", "mem_mb=30000", "--config", CHOICE)
+    larger = ("--cores", "16", "--resources", "mem_mb=30000", "--group-components", "arrival=7")
+    larger += ("--config", CHOICE, "batch=1")
     with (
         heard.open("w") as said,
         begin(node, damaged.folder, *larger, said=said) as process,
@@ -210,12 +224,12 @@ def test_memory_and_time_grow_with_attempts_and_groups_fit_the_node(node, little
     assert [words[:2] for words in attempts] == [["500", "30"], ["1000", "60"]]
     assert attempts[0][2] != attempts[1][2], "both attempts ran in one Slurm job"
     jobs = [(little / f"end/{n}.txt").read_text() for n in range(12)]
-    assert len({re.search(r"JobId=(\d+)", job)[1] for job in jobs}) == 1
+    assert len({re.search(r"JobId=(\d+)", job)[1] for job in jobs}) == 3
     cores, memory = re.search(r"TRES=cpu=(\d+),mem=(\w+),", jobs[0]).groups()
-    # twelve of a core and 1 GB each, four at a time
+    # four of a core and 1 GB each, side by side
     assert (cores, memory) == ("4", "4000M")
-    # three rounds of two steps of 5 minutes
-    assert "TimeLimit=00:30:00" in jobs[0]
+    # a step of 10 minutes and one of 5
+    assert "TimeLimit=00:15:00" in jobs[0]
 
 
 def test_asking_accounts_that_are_not_kept_is_refused_at_once(node, checkout):
