@@ -169,7 +169,8 @@ def look_up_flags(io: Any, *users: Any) -> None:
     *users : module
         Those that have taken its function ``is_flagged``.
     """
-    named, annotated, original = io._IOFile, io.AnnotatedString, io.is_flagged
+    named, annotated = io._IOFile, io.AnnotatedString
+    original = getattr(io.is_flagged, "original", io.is_flagged)
 
     def is_flagged(value: Any, flag: str) -> bool:
         if type(value) is named:
@@ -178,6 +179,7 @@ def look_up_flags(io: Any, *users: Any) -> None:
             return bool(value.flags.get(flag))
         return type(value) is not str and original(value, flag)
 
+    is_flagged.original = original  # type: ignore[attr-defined]
     for module in (io, *users):
         module.is_flagged = is_flagged
 
