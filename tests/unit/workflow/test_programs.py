@@ -219,7 +219,7 @@ def _flags_of(io):
 def test_flags_of_a_file_name_are_those_that_snakemake_finds(monkeypatch):
     original, user = snakemake.io.is_flagged, SimpleNamespace()
     before = _flags_of(snakemake.io)
-    assert True in before
+    assert any(before)  # of these names some have flags
     monkeypatch.setattr(snakemake.io, "is_flagged", original)  # put back afterwards
     speed.look_up_flags(snakemake.io, user)
     assert snakemake.io.is_flagged is user.is_flagged is not original
